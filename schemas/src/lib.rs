@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What two Sluice processes must agree on: the resource as written, names, wire records and the worker's report.
+
+pub mod spec;

@@ -1,0 +1,34 @@
+//! The resource `AnalyticsPipeline` (`sluice.dev/v1alpha1`) as a person writes it.
+//!
+//! These types own the *shape* of the manifest: names of fields, what may be left out and what then holds. They refuse
+//! unknown fields, so that a typing error never becomes a silent default. They do not judge meaning (does this field
+//! exist, is this expression boolean): that is the `plan` crate's, which reports every problem with its path.
+//!
+//! Defaults that do not depend on other fields are visible in the JSON schema; the few that do are `Option`s here, and
+//! their doc comments say what holds when they are absent.
+
+mod duration;
+mod kafka;
+mod output;
+mod pipeline;
+mod quality;
+mod scalar;
+mod source;
+mod workers;
+
+pub use duration::{Duration, ParseDurationError};
+pub use kafka::{
+    Kafka, Management, Mechanism, Protocol, SchemaRegistry, SecretKeyRef, SecretRef, Security,
+    Topic,
+};
+pub use output::{DeadLetter, Late, LatePolicy, Measure, Partials, Sink, Window};
+pub use pipeline::{API_VERSION, AnalyticsPipeline, AnalyticsPipelineSpec, KIND, Metadata};
+pub use quality::{Batch, OnViolation, Quality, Rule, Samples};
+pub use scalar::Scalar;
+pub use source::{
+    Compatibility, ConfigMapKeyRef, Isolation, OnDataLoss, Source, SourceSchema, Watermark,
+};
+pub use workers::{Quantities, Resources, Storage, Workers};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! What is computed and where it goes: windows, measures, sink, dead letters, the partials topic.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::kafka::one_partition;
+use super::{Duration, Topic};
+
+/// Tumbling event-time windows `[start, start + size)`, aligned to 1970 UTC plus the offset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Window {
+    /// Length: divides a day, or is whole days.
+    pub size: Duration,
+    /// Shift of the alignment, less than the size.
+    #[serde(default = "zero")]
+    pub offset: Duration,
+}
+
+fn zero() -> Duration {
+    "0s".parse().expect("a literal duration")
+}
+
+/// One aggregate column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Measure {
+    /// Column name: letters, digits and '_'.
+    pub name: String,
+    /// One aggregate of SQL: `count(*)`, `count(x)`, `sum(x)`, `min(x)`, `max(x)`, `avg(x)`, where `x` is an expression
+    /// over the schema's fields; with an optional `filter (where …)`.
+    pub expression: String,
+    /// Digits after the point that are kept of floating-point values: each value is rounded half-even to this many before
+    /// it is summed. Only for `sum` and `avg` of floats. Absent: 6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 18))]
+    pub scale: Option<u8>,
+}
+
+/// Where the tables are written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sink {
+    /// Root of the store: `file:///path` or `s3://bucket/prefix`.
+    pub path: String,
+    /// Folders below the pipeline's table. `date` is the UTC day of the window's start.
+    #[serde(default = "by_date")]
+    pub partition_by: Vec<String>,
+}
+
+fn by_date() -> Vec<String> {
+    vec!["date".to_owned()]
+}
+
+/// What happens to records that arrive after their window closed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Late {
+    /// Kept as dead letters, or only counted.
+    #[serde(default)]
+    pub policy: LatePolicy,
+}
+
+/// What happens to late records. They are counted in either case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum LatePolicy {
+    /// To the dead-letter topic.
+    #[default]
+    DeadLetter,
+    /// Counted only.
+    Drop,
+}
+
+/// Where refused records go, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeadLetter {
+    /// The dead-letter topic.
+    pub topic: Topic,
+}
+
+/// The internal topic `<pipeline>.partials.v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Partials {
+    /// Number of partitions: how many publish lanes there can be. Cannot be changed later.
+    #[serde(default = "one_partition")]
+    #[schemars(range(min = 1))]
+    pub partitions: u32,
+    /// Copies of each partition. Absent: the broker's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub replication_factor: Option<u16>,
+}
+
+impl Default for Partials {
+    fn default() -> Self {
+        Self {
+            partitions: one_partition(),
+            replication_factor: None,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Data quality: the rules, and how records are cut into the batches that are reported on.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::source::one_minute;
+use super::{Duration, Scalar};
+
+/// Data-quality rules and their reports.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Quality {
+    /// How records are cut into batches; each batch gets one report.
+    #[serde(default)]
+    pub batch: Batch,
+    /// The rules, in the order in which they are judged: a record that breaks several dead-letter rules is refused by the
+    /// first.
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub rules: Vec<Rule>,
+    /// Examples of violations kept in the store.
+    #[serde(default)]
+    pub samples: Samples,
+}
+
+/// How records are cut into batches: a new batch starts where either quotient changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Batch {
+    /// Log time per batch.
+    #[serde(default = "one_minute")]
+    pub interval: Duration,
+    /// Offsets per batch.
+    #[serde(default = "million")]
+    #[schemars(range(min = 1))]
+    pub max_records: u64,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self {
+            interval: one_minute(),
+            max_records: million(),
+        }
+    }
+}
+
+fn million() -> u64 {
+    1_000_000
+}
+
+/// Examples of violations kept in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Samples {
+    /// At most this many examples per rule and batch; 0 keeps none.
+    #[serde(default = "ten")]
+    #[schemars(range(max = 1000))]
+    pub per_rule: u32,
+}
+
+impl Default for Samples {
+    fn default() -> Self {
+        Self { per_rule: ten() }
+    }
+}
+
+fn ten() -> u32 {
+    10
+}
+
+/// One check of every record. Exactly one kind: `required`, `oneOf`, bounds, `matches`, `maxLatency` or `expression`.
+///
+/// A rule whose outcome is unknown because a field is null passes and counts as skipped; only `required` refuses nulls.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rule {
+    /// Name, unique in the pipeline: lower case letters, digits and '-', at most 63; not starting with `event-time-`.
+    pub name: String,
+    /// The field that `oneOf`, the bounds and `matches` are about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// These fields must not be null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub required: Option<Vec<String>>,
+    /// The field's value must be one of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_of: Option<Vec<Scalar>>,
+    /// The field's value must be this or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<Scalar>,
+    /// The field's value must be this or less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<Scalar>,
+    /// The field's value must be more than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclusive_min: Option<Scalar>,
+    /// The field's value must be less than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclusive_max: Option<Scalar>,
+    /// The field's text must contain a match of this regular expression (write `^…$` for the whole text).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matches: Option<String>,
+    /// The ingest time must be at most this long after the event time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_latency: Option<Duration>,
+    /// SQL condition over the schema's fields that must not be false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
+    /// What happens to a record that breaks the rule.
+    #[serde(default)]
+    pub on_violation: OnViolation,
+}
+
+/// What happens to a record that breaks a rule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnViolation {
+    /// It goes to the dead-letter topic and is not counted.
+    #[default]
+    DeadLetter,
+    /// It is counted; the violation is reported.
+    Report,
+    /// The partition stops before the record, for a person to decide.
+    Stop,
+}
