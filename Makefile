@@ -1,0 +1,57 @@
+# Every target installs what it needs first (quick when it is there), so a fresh clone needs nothing but make, Rust and
+# a shell. Downloads are kept in $SLUICE_CACHE, by default ~/.cache/sluice.
+
+export SLUICE_CACHE ?= $(HOME)/.cache/sluice
+# On a build machine nothing is written into the clone.
+ifeq ($(CI),true)
+export CARGO_TARGET_DIR ?= $(SLUICE_CACHE)/target
+endif
+
+BINARIES := sluice sluice-worker
+DEMO := bin/sluice dev examples/revenue-5m.yaml --generate 2000000 --bounded --data demo-data
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-build setup-test build demo test test-fast bench fmt lint clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: setup-test ## install everything that building and testing need
+
+setup-build: ## install what `make build` and `make demo` need
+	@tests/setup/packages.sh build
+	@tests/setup/cargo-config.sh
+
+setup-test: setup-build ## install a Kafka, a registry and Python packages for the tests
+	@tests/setup/packages.sh test
+	@for part in kafka registry java python; do tests/setup/$$part.sh >/dev/null || exit 1; done
+
+build: setup-build ## release binaries, copied to bin/
+	cargo build --release $(addprefix --bin ,$(BINARIES))
+	@mkdir -p bin
+	@target=$$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'); \
+	for binary in $(BINARIES); do install "$$target/release/$$binary" bin/; done
+
+demo: build ## two million seeded events through an embedded broker, checked to the cent
+	@rm -rf demo-data
+	$(DEMO)
+
+test: setup-test ## everything: format, lint, tests, and tests against real servers
+	@tests/run
+
+test-fast: setup-build ## the same without servers
+	@tests/run fast
+
+bench: setup-test ## events per CPU-second, beside consuming alone
+	cargo run --release -p bench
+
+fmt: ## format the code
+	cargo fmt --all
+
+lint: setup-build ## what `make test` refuses
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+clean: ## remove what was built, but not what was downloaded
+	cargo clean
+	rm -rf bin demo-data
