@@ -1,1 +1,15 @@
-//! Placeholder.
+//! From the resource as written, and its Avro schema, to a [`Plan`] that can run, or to every [`Problem`] at once.
+//!
+//! The crate is pure: no files, no network, no clock. Operator, worker and command line all go through
+//! [`Plan::compile`], so a manifest means the same everywhere.
+
+mod compile;
+mod problem;
+mod shape;
+
+pub use problem::{Path, Problem, Problems, Segment, codes};
+pub use schemas::spec::{Compatibility, Isolation, LatePolicy, OnDataLoss, OnViolation};
+pub use shape::{
+    Aggregate, BatchPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, RulePlan,
+    SinkLocation, SinkPlan, SourcePlan, TopicPlan, WindowPlan, WorkersPlan,
+};

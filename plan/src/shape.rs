@@ -1,0 +1,268 @@
+//! The shape of a compiled pipeline: plain data that was validated once, and needs no checking again.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, SchemaRef};
+use datafusion_physical_expr::PhysicalExpr;
+use schemas::spec::{Compatibility, Isolation, LatePolicy, OnDataLoss, OnViolation, Resources};
+
+/// A pipeline that can run: every name resolved, every expression typed, every number in one unit.
+///
+/// # Units
+/// Fields ending in `_ms` are milliseconds; times are milliseconds since 1970 UTC. Sizes, intervals and the delay are
+/// positive, so they can be divided by.
+///
+/// # Shapes
+/// All expressions take a `RecordBatch` of [`Plan::arrow_schema`] (columns by index, so names and metadata of the batch
+/// do not matter) and give one value per row, or a scalar that holds for all rows: use `evaluate(batch)?.into_array(rows)`.
+///
+/// * [`Plan::filter`] is a nullable Boolean: the record goes on only where it is true.
+/// * [`RulePlan::check`] is a nullable Boolean: true passes, false is a violation, null passes and counts as skipped.
+/// * [`GroupPlan::expr`] gives [`GroupPlan::data_type`]; null is a group of its own.
+/// * [`MeasurePlan::argument`] gives [`MeasurePlan::argument_type`]; nulls do not take part.
+///
+/// Expressions are deterministic: the same record gives the same value on any machine at any time. Those of users give
+/// null, not an error, where a division by zero or an impossible cast would be.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Name of the pipeline; also the consumer group.
+    pub name: String,
+    /// Revision of the pipeline's meaning, from 1.
+    pub revision: i64,
+    /// Stop reading, keep everything.
+    pub suspend: bool,
+    /// How to reach Kafka.
+    pub kafka: KafkaPlan,
+    /// Base address of the schema registry, without a trailing slash.
+    pub registry_url: String,
+    /// The topic to read.
+    pub source: SourcePlan,
+    /// Name of the dead-letter topic.
+    pub dead_letter_topic: String,
+    /// Name of the partials topic.
+    pub partials_topic: String,
+    /// Partitions of the partials topic.
+    pub partials_partitions: u32,
+    /// The topics that the pipeline needs: source, dead letter, partials, in this order.
+    pub topics: Vec<TopicPlan>,
+    /// Avro JSON of the schema to register: the user's, as written.
+    pub full_schema: String,
+    /// Avro JSON of the schema to decode to: the user's, cut down to the fields that anything uses.
+    pub reader_schema: String,
+    /// What arrow-avro makes of `reader_schema` (default settings: UTC as "+00:00", no string views).
+    pub arrow_schema: SchemaRef,
+    /// Column of the event id: Utf8, Binary, `FixedSizeBinary`, Int32 or Int64; never null in a valid record.
+    pub event_id: usize,
+    /// Column of the event time: `Timestamp(Millisecond, UTC)` or Int64 of milliseconds. May be null.
+    pub event_time: usize,
+    /// Column of the ingest time, as event time.
+    pub ingest_time: Option<usize>,
+    /// How far the watermark stays behind the newest event time.
+    pub delay_ms: i64,
+    /// After how long without records a partition is idle.
+    pub idle_after_ms: i64,
+    /// How far ahead of log time an event time may be; at most the delay.
+    pub max_future_skew_ms: i64,
+    /// After how long of idleness everywhere the open windows are closed.
+    pub close_when_idle_for_ms: Option<i64>,
+    /// The windows.
+    pub window: WindowPlan,
+    /// Condition for a record to take part.
+    pub filter: Option<Arc<dyn PhysicalExpr>>,
+    /// The rules, in the order of the manifest.
+    pub rules: Vec<RulePlan>,
+    /// The grouping columns, in the order of the manifest.
+    pub groups: Vec<GroupPlan>,
+    /// The aggregates, in the order of the manifest. Never empty.
+    pub measures: Vec<MeasurePlan>,
+    /// How records are cut into batches.
+    pub batch: BatchPlan,
+    /// What happens to late records.
+    pub late: LatePolicy,
+    /// Where tables go.
+    pub sink: SinkPlan,
+    /// The worker processes.
+    pub workers: WorkersPlan,
+}
+
+/// How to reach Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KafkaPlan {
+    /// Brokers to start from, `host:port`, separated by commas.
+    pub bootstrap: String,
+    /// Further librdkafka properties, in order: security first, then the user's. Never one that Sluice sets itself.
+    pub properties: Vec<(String, String)>,
+}
+
+/// The topic to read and its subject in the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcePlan {
+    /// Name of the topic.
+    pub topic: String,
+    /// Number of partitions, at least 1.
+    pub partitions: u32,
+    /// Subject of the value schema.
+    pub subject: String,
+    /// Compatibility level of the subject.
+    pub compatibility: Compatibility,
+    /// Transaction isolation of the reader.
+    pub isolation: Isolation,
+    /// What to do when needed records are gone from the topic.
+    pub on_data_loss: OnDataLoss,
+}
+
+/// A topic as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicPlan {
+    /// Name of the topic.
+    pub name: String,
+    /// Number of partitions, at least 1.
+    pub partitions: u32,
+    /// Copies of each partition; absent: the broker's default.
+    pub replication_factor: Option<u16>,
+    /// Topic settings by their Kafka names, sorted; log-append time unless the user says otherwise.
+    pub config: Vec<(String, String)>,
+    /// Whether Sluice creates and grows it.
+    pub managed: bool,
+}
+
+/// Tumbling windows `[start, start + size)`; starts are `offset` plus multiples of `size`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowPlan {
+    /// Length, positive; divides a day, or is whole days.
+    pub size_ms: i64,
+    /// `0 <= offset < size`.
+    pub offset_ms: i64,
+}
+
+/// One rule.
+#[derive(Debug, Clone)]
+pub struct RulePlan {
+    /// Unique name.
+    pub name: String,
+    /// What happens to a record that breaks it.
+    pub on_violation: OnViolation,
+    /// The one field that the rule is about, if it is about one.
+    pub field: Option<String>,
+    /// Columns of the Arrow schema that the rule reads, ascending: what to show in a sample.
+    pub columns: Vec<usize>,
+    /// What is expected, for people, for example `one of 'us', 'eu'`.
+    pub expected: String,
+    /// Nullable Boolean: true passes, false is a violation, null passes and counts as skipped.
+    pub check: Arc<dyn PhysicalExpr>,
+    /// 32 hex digits: hash of the rule's canonical text (kind, field, literals; neither name nor `onViolation`).
+    pub fingerprint: String,
+}
+
+/// One grouping column.
+#[derive(Debug, Clone)]
+pub struct GroupPlan {
+    /// Name of the output column; the field's name.
+    pub name: String,
+    /// Column of the Arrow schema that it comes from.
+    pub column: usize,
+    /// Its value per record.
+    pub expr: Arc<dyn PhysicalExpr>,
+    /// Utf8, Boolean, Int32, Int64, Date32, Timestamp, Decimal128, Binary or `FixedSizeBinary`.
+    pub data_type: DataType,
+}
+
+/// The aggregates that exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Aggregate {
+    /// `count(*)`: records.
+    CountAll,
+    /// `count(x)`: records with a value.
+    Count,
+    /// `sum(x)`.
+    Sum,
+    /// `min(x)`.
+    Min,
+    /// `max(x)`.
+    Max,
+    /// `avg(x)`, kept as sum and count.
+    Avg,
+}
+
+/// One aggregate column.
+#[derive(Debug, Clone)]
+pub struct MeasurePlan {
+    /// Name of the output column.
+    pub name: String,
+    /// The aggregate.
+    pub function: Aggregate,
+    /// Its argument; absent only for `CountAll`.
+    pub argument: Option<Arc<dyn PhysicalExpr>>,
+    /// Only records for which this nullable Boolean is true take part: `filter (where …)`.
+    pub predicate: Option<Arc<dyn PhysicalExpr>>,
+    /// Type of the argument. `Sum`, `Avg`: Int64, Decimal128 or Float64, nothing else. `Min`, `Max`: Boolean, Int32, Int64,
+    /// Float32, Float64, Decimal128, Date32, Timestamp or Utf8. `Count`: any.
+    pub argument_type: Option<DataType>,
+    /// Type of the output column. Counts and sums of Int64: Int64. Sums of Decimal128(p, s): Decimal128(38, s); of Float64:
+    /// Decimal128(38, scale). Averages: Decimal128(38, scale + 4). `Min`, `Max`: the argument's type.
+    pub output_type: DataType,
+    /// Digits after the point of the values that are summed: the argument's scale for decimals, 0 for integers, and for
+    /// floats the fixed-point scale that each value is rounded to (half-even). 0 where nothing is summed.
+    pub scale: i8,
+}
+
+/// How records are cut into batches, and how many examples of violations are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchPlan {
+    /// Log time per batch, positive.
+    pub interval_ms: i64,
+    /// Offsets per batch, positive and within i64.
+    pub max_records: u64,
+    /// Examples per rule and batch.
+    pub samples_per_rule: u32,
+}
+
+/// Where tables go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkPlan {
+    /// Root of the store, without a trailing slash.
+    pub url: String,
+    /// The same, taken apart.
+    pub location: SinkLocation,
+    /// Folders below the pipeline's table, outermost first.
+    pub partition_by: Vec<PartitionKey>,
+}
+
+/// The kinds of store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkLocation {
+    /// A folder of the local file system.
+    File {
+        /// Absolute path.
+        path: String,
+    },
+    /// A bucket of an S3 store.
+    S3 {
+        /// Name of the bucket.
+        bucket: String,
+        /// Key prefix, without slashes at its ends; may be empty.
+        prefix: String,
+    },
+}
+
+/// How the pipeline's table is cut into folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartitionKey {
+    /// `date=2026-11-23`: the UTC day of the window's start.
+    Date,
+}
+
+/// The worker processes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkersPlan {
+    /// How many; at most the source's partitions. 0 pauses the pipeline.
+    pub replicas: u32,
+    /// Ingest threads per worker; absent: one per CPU.
+    pub lanes: Option<u32>,
+    /// Size of each volume, as a Kubernetes quantity.
+    pub storage_size: String,
+    /// Storage class; absent: the cluster's default.
+    pub storage_class: Option<String>,
+    /// Requests and limits.
+    pub resources: Resources,
+}
