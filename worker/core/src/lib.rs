@@ -1,1 +1,40 @@
-//! Placeholder.
+//! The semantics of Sluice and nothing else.
+//!
+//! A [`Lane`] judges and folds the records of one source partition; a [`Collector`] completes windows from what the lanes
+//! of all partitions gave out. Both are pure state machines: no clock, no randomness, no file, no network. Everything they
+//! need is an argument, everything they want done is returned.
+
+mod accumulate;
+mod argument;
+mod batch;
+mod collect;
+mod emission;
+mod error;
+mod fetch;
+mod finish;
+mod fold;
+mod groups;
+mod ids;
+mod judge;
+mod lane;
+mod latency;
+mod merge;
+mod open;
+mod program;
+mod progress;
+mod units;
+mod window;
+
+pub use collect::{Collector, CollectorProgress, Divergence, Message, Published};
+pub use emission::{
+    BatchReport, ClosedWindow, Emission, Emissions, Partial, Reason, Refused, RuleCounts, Sample, Seal, Verdict, Verdicts,
+};
+pub use error::Error;
+pub use fetch::{Fetch, Undecodable};
+pub use ids::IdSet;
+pub use lane::{Decreed, Lane};
+pub use latency::Latency;
+pub use program::{BatchCut, Expression, Function, Group, Measure, Program, Rule};
+pub use progress::{BatchKey, Decree, Point, Progress};
+pub use units::{Digest, EventTime, LogTime, Offset, Partition};
+pub use window::{Window, Windows};

@@ -1,0 +1,148 @@
+//! Measure arguments in the few shapes that accumulators fold: integers, wide integers, text.
+//!
+//! Everything numeric becomes an integer before it is folded, so that no order of addition can matter: decimals are their
+//! unscaled value; floating-point summands are rounded half to even to the measure's scale; floating-point extremes are
+//! mapped to integers of the same (total) order, as IEEE 754-2008 section 5.10 defines it.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow_buffer::BooleanBuffer;
+use arrow_cast::cast;
+use arrow_schema::{DataType, TimeUnit};
+
+use crate::error::Error;
+use crate::judge::{evaluate, evaluate_boolean, known_true};
+use crate::program::{Function, Measure};
+
+/// The values of one measure's argument for the rows of a fetch.
+pub(crate) struct Argument {
+    pub values: Values,
+    /// Rows that are folded; `None` means all.
+    pub folded: Option<BooleanBuffer>,
+}
+
+/// The shapes.
+pub(crate) enum Values {
+    /// `count(*)`: there is no value.
+    Absent,
+    Narrow(Vec<i64>),
+    Wide(Vec<i128>),
+    Text(StringArray),
+}
+
+impl Argument {
+    /// Evaluates the argument and the predicate of `measure` over `rows`.
+    pub(crate) fn of(measure: &Measure, rows: &RecordBatch) -> Result<Self, Error> {
+        let array = measure.argument.as_ref().map(|argument| evaluate(argument, rows, &measure.name)).transpose()?;
+        let mut folded = array.as_ref().and_then(|array| array.logical_nulls()).map(|nulls| nulls.into_inner());
+        if let Some(predicate) = &measure.predicate {
+            let holds = known_true(&evaluate_boolean(predicate, rows, &measure.name)?);
+            folded = Some(folded.map_or_else(|| holds.clone(), |folded| &folded & &holds));
+        }
+        let values = match (&array, measure.function) {
+            (None, _) | (_, Function::Count) => Values::Absent,
+            (Some(array), _) => read(measure, array)?,
+        };
+        if let Values::Wide(wide) = &values
+            && measure.is_float()
+            && wide.contains(&NOT_A_NUMBER)
+        {
+            let finite = wide.iter().map(|value| *value != NOT_A_NUMBER).collect::<BooleanBuffer>();
+            folded = Some(folded.map_or_else(|| finite.clone(), |folded| &folded & &finite));
+        }
+        Ok(Self { values, folded })
+    }
+}
+
+/// Stands for a floating-point summand that is no finite number; such values are skipped like nulls.
+const NOT_A_NUMBER: i128 = i128::MIN;
+
+fn read(measure: &Measure, array: &ArrayRef) -> Result<Values, Error> {
+    let wrong = || Error::ColumnType {
+        what: format!("the argument of measure '{}'", measure.name),
+        expected: "a number, a time or text",
+        found: array.data_type().clone(),
+    };
+    let narrow = |target: &DataType| -> Result<Values, Error> {
+        let array = cast(array, target).map_err(Error::arrow("read a measure's argument"))?;
+        Ok(Values::Narrow(array.as_primitive::<Int64Type>().values().to_vec()))
+    };
+    match array.data_type() {
+        DataType::Utf8 => Ok(Values::Text(array.as_string::<i32>().clone())),
+        DataType::Decimal128(_, _) => Ok(Values::Wide(array.as_primitive::<Decimal128Type>().values().to_vec())),
+        DataType::UInt64 => {
+            let array = cast(array, &DataType::Decimal128(20, 0)).map_err(Error::arrow("read a measure's argument"))?;
+            Ok(Values::Wide(array.as_primitive::<Decimal128Type>().values().to_vec()))
+        }
+        DataType::Float32 | DataType::Float64 => {
+            let array = cast(array, &DataType::Float64).map_err(Error::arrow("read a measure's argument"))?;
+            let floats = array.as_primitive::<Float64Type>().values();
+            Ok(match measure.function {
+                Function::Min | Function::Max => Values::Narrow(floats.iter().map(|value| order_key(*value)).collect()),
+                _ => Values::Wide(floats.iter().map(|value| fixed_point(*value, measure.scale)).collect()),
+            })
+        }
+        DataType::Date32 => {
+            Ok(Values::Narrow(array.as_primitive::<Date32Type>().values().iter().map(|day| i64::from(*day)).collect()))
+        }
+        kind if kind.is_integer() || matches!(kind, DataType::Timestamp(_, _)) => narrow(&DataType::Int64),
+        _ => Err(wrong()),
+    }
+}
+
+/// `value` rounded half to even at `scale` decimal digits, or [`NOT_A_NUMBER`].
+fn fixed_point(value: f64, scale: i8) -> i128 {
+    let scaled = (value * 10_f64.powi(i32::from(scale))).round_ties_even();
+    if scaled.is_finite() && scaled.abs() < 1e38 { scaled as i128 } else { NOT_A_NUMBER }
+}
+
+/// The integer whose order among all keys is the total order of `value` among all floats.
+fn order_key(value: f64) -> i64 {
+    let bits = value.to_bits() as i64;
+    bits ^ (((bits >> 63) as u64) >> 1) as i64
+}
+
+/// The float of an [`order_key`].
+pub(crate) fn from_order_key(key: i64) -> f64 {
+    f64::from_bits((key ^ (((key >> 63) as u64) >> 1) as i64) as u64)
+}
+
+/// The times of `array` in milliseconds, whatever its unit; nulls are zero.
+pub(crate) fn millis(array: &ArrayRef, what: &str) -> Result<Vec<i64>, Error> {
+    let divisor = match array.data_type() {
+        DataType::Int64 | DataType::Timestamp(TimeUnit::Millisecond, _) => 1,
+        DataType::Timestamp(TimeUnit::Microsecond, _) => 1_000,
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => 1_000_000,
+        found => {
+            let (what, found) = (what.to_owned(), found.clone());
+            return Err(Error::ColumnType { what, expected: "a timestamp or 64-bit milliseconds", found });
+        }
+    };
+    let array = cast(array, &DataType::Int64).map_err(Error::arrow("read a time"))?;
+    let values = array.as_primitive::<Int64Type>().values();
+    Ok(if divisor == 1 { values.to_vec() } else { values.iter().map(|value| value.div_euclid(divisor)).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fixed_point_rounds_half_to_even() {
+        for (value, expected) in [(0.125, 12), (0.375, 38), (-0.125, -12), (2.5, 250), (f64::NAN, NOT_A_NUMBER)] {
+            assert_eq!(fixed_point(value, 2), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn order_keys_sort_like_floats_and_come_back() {
+        let sorted = [f64::NEG_INFINITY, -2.5, -0.0, 0.0, 1e-300, 3.0, f64::INFINITY];
+        for pair in sorted.windows(2) {
+            assert!(order_key(pair[0]) < order_key(pair[1]), "{pair:?}");
+        }
+        for value in sorted {
+            assert_eq!(from_order_key(order_key(value)).to_bits(), value.to_bits());
+        }
+    }
+}

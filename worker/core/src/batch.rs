@@ -1,0 +1,131 @@
+//! Batches of data quality: cut where a record's batch key changes, a decree falls or the log is drained.
+//!
+//! The cut depends on the log alone, so a batch id always names the same records.
+
+use arrow_array::{Array, BooleanArray};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::emission::{BatchReport, RuleCounts, Sample, Verdict, Verdicts};
+use crate::latency::Latency;
+use crate::program::BatchCut;
+use crate::progress::{BatchKey, Point};
+use crate::units::{LogTime, Offset};
+
+impl BatchCut {
+    /// The key of a record.
+    pub fn key(&self, offset: Offset, log_time: LogTime) -> BatchKey {
+        BatchKey(log_time.0.div_euclid(self.interval), offset.0.div_euclid(self.max_records))
+    }
+}
+
+/// The batch that is being filled.
+#[derive(Debug)]
+pub(crate) struct OpenBatch {
+    pub key: BatchKey,
+    pub first: Offset,
+    /// `A(first)`: from where a replay judges this batch's records rightly.
+    pub anchor: Point,
+    first_log_time: LogTime,
+    last_log_time: LogTime,
+    /// While a record's log time and offset lie in here its key is this batch's.
+    log_times: std::ops::Range<i64>,
+    offsets: std::ops::Range<i64>,
+    pub verdicts: Verdicts,
+    rules: Vec<RuleCounts>,
+    pub latency: Latency,
+    samples: Vec<Vec<(u64, Sample)>>,
+    most_samples: usize,
+}
+
+impl OpenBatch {
+    pub(crate) fn new(cut: &BatchCut, rules: usize, first: Offset, log_time: LogTime, anchor: Point) -> Self {
+        let key = cut.key(first, log_time);
+        Self {
+            first,
+            anchor,
+            first_log_time: log_time,
+            last_log_time: log_time,
+            ..Self::of_key(cut, rules, key, anchor)
+        }
+    }
+
+    /// The rest of a batch whose beginning lies before a replay; it is cut in the silent part and never reported.
+    pub(crate) fn of_key(cut: &BatchCut, rules: usize, key: BatchKey, anchor: Point) -> Self {
+        let span = |part: i64, unit: i64| part.saturating_mul(unit)..part.saturating_add(1).saturating_mul(unit);
+        Self {
+            key,
+            first: anchor.offset,
+            anchor,
+            first_log_time: anchor.log_time,
+            last_log_time: anchor.log_time,
+            log_times: span(key.0, cut.interval),
+            offsets: span(key.1, cut.max_records),
+            verdicts: Verdicts::default(),
+            rules: vec![RuleCounts::default(); rules],
+            latency: Latency::default(),
+            samples: vec![Vec::new(); rules],
+            most_samples: cut.samples,
+        }
+    }
+
+    /// Whether a record belongs here.
+    #[inline]
+    pub(crate) fn holds(&self, offset: i64, log_time: i64) -> bool {
+        self.log_times.contains(&log_time) && self.offsets.contains(&offset)
+    }
+
+    /// Counts a record.
+    #[inline]
+    pub(crate) fn record(&mut self, verdict: Verdict, log_time: i64) {
+        self.verdicts.add(verdict);
+        self.last_log_time = LogTime(log_time);
+    }
+
+    /// Counts what rule `rule` says of rows `from..to`, and samples its violations.
+    pub(crate) fn check(
+        &mut self,
+        rule: usize,
+        check: &BooleanArray,
+        from: usize,
+        to: usize,
+        offsets: &[i64],
+        id: impl Fn(usize) -> Option<String>,
+    ) {
+        let part = check.slice(from, to - from);
+        let (skipped, violations) = (part.null_count() as u64, part.false_count() as u64);
+        let counts = &mut self.rules[rule];
+        counts.evaluated += part.len() as u64 - skipped;
+        counts.violations += violations;
+        counts.skipped += skipped;
+        if violations == 0 || self.most_samples == 0 {
+            return;
+        }
+        let kept = &mut self.samples[rule];
+        for row in (from..to).filter(|row| check.is_valid(*row) && !check.value(*row)) {
+            let rank = xxh3_64(&offsets[row].to_le_bytes());
+            if kept.len() == self.most_samples && kept.last().is_some_and(|(highest, _)| *highest <= rank) {
+                continue;
+            }
+            let at = kept.partition_point(|(held, _)| *held < rank);
+            kept.insert(at, (rank, Sample { rule, offset: Offset(offsets[row]), event_id: id(row) }));
+            kept.truncate(self.most_samples);
+        }
+    }
+
+    /// The report, the batch being over at `end`.
+    pub(crate) fn report(self, end: Offset) -> BatchReport {
+        let mut samples: Vec<Sample> = self.samples.into_iter().flatten().map(|(_, sample)| sample).collect();
+        samples.sort_by_key(|sample| (sample.rule, sample.offset));
+        BatchReport {
+            first: self.first,
+            end,
+            first_log_time: self.first_log_time,
+            last_log_time: self.last_log_time,
+            gaps: (end.0 - self.first.0) as u64 - self.verdicts.consumed(),
+            verdicts: self.verdicts,
+            rules: self.rules,
+            latency: self.latency,
+            samples,
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The publish machine of one partition of the partials topic: collects what the lanes gave out and completes windows.
+//!
+//! What it keeps true: a window is handed out once (L6), only when every source partition has sealed past its end (L7) and
+//! the parts that arrived are those that the seals name. A message that arrives again changes nothing; one that
+//! contradicts what is known stops its window with a [`Divergence`], and nothing is chosen silently.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+
+use crate::emission::{ClosedWindow, Partial, Seal};
+use crate::error::Error;
+use crate::merge::merge;
+use crate::program::Program;
+use crate::units::{Digest, EventTime, Offset, Partition};
+use crate::window::Window;
+
+/// Where a message of the partials topic came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message {
+    /// Its offset in the partials topic.
+    pub at: Offset,
+    /// The source partition whose lane sent it.
+    pub partition: Partition,
+    /// How often that partition had been taken over when it was sent.
+    pub incarnation: u64,
+}
+
+/// A complete window, to be written once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Published {
+    /// The window.
+    pub window: Window,
+    /// Grouping columns and measures, sorted by group.
+    pub rows: RecordBatch,
+    /// Over the rows and the sources.
+    pub digest: Digest,
+    /// What each source partition contributed, by partition; those that contributed nothing are left out.
+    pub sources: Vec<(Partition, ClosedWindow)>,
+}
+
+/// Two facts about one window that cannot both be true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Divergence {
+    /// The window, which will not be published.
+    pub window: Window,
+    /// The source partition.
+    pub partition: Partition,
+    /// What was known first.
+    pub known: String,
+    /// What came later.
+    pub other: String,
+}
+
+/// Collects the partials of one output.
+#[derive(Debug)]
+pub struct Collector {
+    program: Arc<Program>,
+    sealed: Vec<EventTime>,
+    incarnations: Vec<u64>,
+    windows: BTreeMap<Window, Collecting>,
+    /// Every window that ends by then is published.
+    published_until: EventTime,
+    /// The next message to take in.
+    position: Offset,
+    /// Nothing is complete before the messages up to here have been taken in again.
+    replay_until: Offset,
+    divergences: Vec<Divergence>,
+}
+
+#[derive(Debug)]
+struct Collecting {
+    first_message: Offset,
+    parts: BTreeMap<(Partition, u32), Partial>,
+    closed: BTreeMap<Partition, ClosedWindow>,
+    state: State,
+}
+
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+enum State {
+    Collecting,
+    HandedOut,
+    Diverged,
+}
+
+/// What is committed with the offset of a partials partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectorProgress {
+    /// The next message.
+    pub position: Offset,
+    /// The first message of a window that is not published yet, or the position.
+    pub anchor: Offset,
+    /// Windows that end by then are published.
+    pub published_until: EventTime,
+    /// The seal of each source partition at the position.
+    pub sealed: Vec<EventTime>,
+    /// The incarnation of each source partition at the position.
+    pub incarnations: Vec<u64>,
+}
+
+impl CollectorProgress {
+    /// Nothing taken in yet of a partials partition that starts at `offset`, for `partitions` source partitions.
+    pub fn start(offset: Offset, partitions: usize) -> Self {
+        Self {
+            position: offset,
+            anchor: offset,
+            published_until: EventTime::NEVER,
+            sealed: vec![EventTime::NEVER; partitions],
+            incarnations: vec![0; partitions],
+        }
+    }
+}
+
+impl Collector {
+    /// Takes up what `progress` left; messages must be taken in from its anchor on.
+    pub fn resume(program: Arc<Program>, progress: &CollectorProgress) -> Self {
+        Self {
+            program,
+            sealed: progress.sealed.clone(),
+            incarnations: progress.incarnations.clone(),
+            windows: BTreeMap::new(),
+            published_until: progress.published_until,
+            position: progress.anchor,
+            replay_until: progress.position,
+            divergences: Vec::new(),
+        }
+    }
+
+    /// A lane took the partition over: what lower incarnations still send is ignored from here on.
+    pub fn fence(&mut self, from: Message) {
+        self.position = Offset(from.at.0 + 1);
+        let known = &mut self.incarnations[from.partition.0 as usize];
+        *known = (*known).max(from.incarnation);
+    }
+
+    /// Takes in a part of a window's state.
+    pub fn partial(&mut self, from: Message, partial: Partial) {
+        if !self.admit(from) || partial.window.end <= self.published_until {
+            return;
+        }
+        let window = partial.window;
+        let collecting = self.windows.entry(window).or_insert_with(|| Collecting::new(from.at));
+        let key = (from.partition, partial.part);
+        if let Some(known) = collecting.parts.get(&key) {
+            if known.digest != partial.digest {
+                let (known, other) = (known.digest.to_string(), partial.digest.to_string());
+                self.diverge(window, from.partition, known, other);
+            }
+            return;
+        }
+        collecting.parts.insert(key, partial);
+    }
+
+    /// Takes in a seal, of which `closed` must name only windows of this output.
+    pub fn seal(&mut self, from: Message, seal: &Seal) {
+        if !self.admit(from) {
+            return;
+        }
+        for closed in &seal.closed {
+            if closed.window.end > self.published_until {
+                self.close(from, *closed);
+            }
+        }
+        let known = &mut self.sealed[from.partition.0 as usize];
+        *known = (*known).max(seal.until);
+    }
+
+    /// Notes that the messages before `position` have been seen, whatever they were.
+    pub fn advance(&mut self, position: Offset) {
+        self.position = self.position.max(position);
+    }
+
+    /// The windows that are complete, in order. Each must be written and then reported by [`Self::published`].
+    pub fn complete(&mut self) -> Result<Vec<Published>, Error> {
+        if self.position < self.replay_until {
+            return Ok(Vec::new());
+        }
+        let sealed = self.sealed_by_all();
+        let mut published = Vec::new();
+        for (window, collecting) in &mut self.windows {
+            if window.end <= sealed && collecting.state == State::Collecting && collecting.has_all_parts() {
+                collecting.state = State::HandedOut;
+                published.push(publish(&self.program, *window, collecting)?);
+            }
+        }
+        self.forget_published();
+        Ok(published)
+    }
+
+    /// The window is written: it may be forgotten.
+    pub fn published(&mut self, window: Window) {
+        self.windows.remove(&window);
+        self.forget_published();
+    }
+
+    /// What may be committed: a restart from it misses nothing and publishes nothing twice.
+    pub fn progress(&self) -> CollectorProgress {
+        let anchor = self.windows.values().map(|collecting| collecting.first_message).min();
+        CollectorProgress {
+            position: self.position.max(self.replay_until),
+            anchor: anchor.map_or(self.position, |anchor| anchor.min(self.position)),
+            published_until: self.published_until,
+            sealed: self.sealed.clone(),
+            incarnations: self.incarnations.clone(),
+        }
+    }
+
+    /// The seal of each source partition.
+    pub fn sealed(&self) -> &[EventTime] {
+        &self.sealed
+    }
+
+    /// Every window that ends by then is published.
+    pub fn published_until(&self) -> EventTime {
+        self.published_until
+    }
+
+    /// The windows that wait, with the partitions that have not sealed them.
+    pub fn waiting(&self) -> impl Iterator<Item = (Window, Vec<Partition>)> + '_ {
+        self.windows.keys().map(|window| {
+            let unsealed = (0..).zip(&self.sealed).filter(|(_, sealed)| **sealed < window.end);
+            (*window, unsealed.map(|(partition, _)| Partition(partition)).collect())
+        })
+    }
+
+    /// Everything that was found to contradict itself.
+    pub fn divergences(&self) -> &[Divergence] {
+        &self.divergences
+    }
+
+    /// Stops a window for a reason that the caller found, such as a file with another digest.
+    pub fn diverge(&mut self, window: Window, partition: Partition, known: String, other: String) {
+        if let Some(collecting) = self.windows.get_mut(&window) {
+            collecting.state = State::Diverged;
+        }
+        self.divergences.push(Divergence { window, partition, known, other });
+    }
+
+    fn admit(&mut self, from: Message) -> bool {
+        self.position = Offset(from.at.0 + 1);
+        self.incarnations.get(from.partition.0 as usize).is_some_and(|known| *known <= from.incarnation)
+    }
+
+    fn close(&mut self, from: Message, closed: ClosedWindow) {
+        let collecting = self.windows.entry(closed.window).or_insert_with(|| Collecting::new(from.at));
+        let known = *collecting.closed.entry(from.partition).or_insert(closed);
+        if known != closed {
+            self.diverge(closed.window, from.partition, format!("{known:?}"), format!("{closed:?}"));
+        }
+    }
+
+    fn sealed_by_all(&self) -> EventTime {
+        self.sealed.iter().copied().min().unwrap_or(EventTime::NEVER)
+    }
+
+    fn forget_published(&mut self) {
+        let sealed = self.sealed_by_all();
+        let waiting = self.windows.keys().next().map_or(sealed, |window| sealed.min(window.start));
+        self.published_until = self.published_until.max(waiting);
+    }
+}
+
+impl Collecting {
+    fn new(first_message: Offset) -> Self {
+        Self { first_message, parts: BTreeMap::new(), closed: BTreeMap::new(), state: State::Collecting }
+    }
+
+    /// Whether the parts are those that the seals name: their number, and their digests in order.
+    fn has_all_parts(&self) -> bool {
+        let named: usize = self.closed.values().map(|closed| closed.parts as usize).sum();
+        named == self.parts.len()
+            && self.closed.iter().all(|(partition, closed)| {
+                let mut hasher = blake3::Hasher::new();
+                let parts = self.parts.range((*partition, 0)..=(*partition, u32::MAX));
+                parts.for_each(|(_, part)| {
+                    hasher.update(&part.digest.0);
+                });
+                Digest::of(&hasher) == closed.digest
+            })
+    }
+}
+
+fn publish(program: &Program, window: Window, collecting: &Collecting) -> Result<Published, Error> {
+    let rows = merge(program, window, collecting.parts.values().map(|partial| &partial.rows))?;
+    let sources: Vec<_> = collecting.closed.iter().map(|(partition, closed)| (*partition, *closed)).collect();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&crate::fold::digest_rows(&rows)?.0);
+    for (partition, closed) in &sources {
+        hasher.update(&i64::from(partition.0).to_le_bytes());
+        hasher.update(&closed.first.0.to_le_bytes());
+        hasher.update(&closed.end.0.to_le_bytes());
+    }
+    Ok(Published { window, rows, digest: Digest::of(&hasher), sources })
+}

@@ -1,0 +1,209 @@
+//! What a lane gives out: partials, seals and batch reports in log order, and the records that it refused.
+
+use arrow_array::RecordBatch;
+
+use crate::units::{Digest, EventTime, LogTime, Offset};
+use crate::window::Window;
+
+/// Everything that one step of a lane gave out.
+#[derive(Debug, Default)]
+pub struct Emissions {
+    /// For the partials topic, in the order of the log.
+    pub items: Vec<Emission>,
+    /// For the dead-letter topic, in the order of the log.
+    pub refused: Vec<Refused>,
+}
+
+impl Emissions {
+    /// Whether nothing was given out.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.refused.is_empty()
+    }
+}
+
+/// Something for the partials topic.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Emission {
+    /// State of one closed window.
+    Partial(Partial),
+    /// The partition promises nothing more for windows that end by then.
+    Seal(Seal),
+    /// The quality of a finished batch.
+    Report(BatchReport),
+}
+
+/// A part of a closed window's aggregate state, sorted by group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Partial {
+    /// The window.
+    pub window: Window,
+    /// The partition of the partials topic to which its groups belong.
+    pub output: u32,
+    /// Its number, from zero, among the parts of this window and output.
+    pub part: u32,
+    /// Grouping columns and states, as [`crate::Program::partial_schema`] says.
+    pub rows: RecordBatch,
+    /// Of the rows' content.
+    pub digest: Digest,
+}
+
+/// A seal: no record after it is counted in a window that ends at or before `until`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seal {
+    /// The seal, a boundary of the window grid.
+    pub until: EventTime,
+    /// The position at which it was reached: after the record that moved the watermark.
+    pub at: Offset,
+    /// The windows that it closes, by start; for each output with at least one part.
+    pub closed: Vec<ClosedWindow>,
+}
+
+/// What a seal says of one closed window and output, so that a missing or foreign part is noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClosedWindow {
+    /// The window.
+    pub window: Window,
+    /// The partition of the partials topic.
+    pub output: u32,
+    /// How many parts belong to it.
+    pub parts: u32,
+    /// Records counted in this window on this partition, all outputs together.
+    pub records: u64,
+    /// The first remembered record.
+    pub first: Offset,
+    /// The position at which the window closed.
+    pub end: Offset,
+    /// Over the parts' digests in order.
+    pub digest: Digest,
+}
+
+/// Which of the six verdicts a record got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Verdict {
+    /// Can not be decoded.
+    Undecodable,
+    /// Breaks a rule, or its event id or event time is unusable.
+    Invalid,
+    /// The filter is not true.
+    Filtered,
+    /// Its window had already ended on the watermark.
+    Late,
+    /// Its id was already seen in an open window.
+    Duplicate,
+    /// Folded into its window.
+    Counted,
+}
+
+/// How many records got each verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Verdicts {
+    /// Indexed by [`Verdict`].
+    counts: [u64; 6],
+}
+
+impl Verdicts {
+    /// Counts one more.
+    #[inline]
+    pub fn add(&mut self, verdict: Verdict) {
+        self.counts[verdict as usize] += 1;
+    }
+
+    /// How many records got `verdict`.
+    pub fn of(&self, verdict: Verdict) -> u64 {
+        self.counts[verdict as usize]
+    }
+
+    /// All records.
+    pub fn consumed(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
+            *mine += theirs;
+        }
+    }
+}
+
+/// The quality of the records of one batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchReport {
+    /// Its first record; with the partition it names the batch.
+    pub first: Offset,
+    /// The first record of the next batch, or the position at which a decree ended this one.
+    pub end: Offset,
+    /// Log time of the first record.
+    pub first_log_time: LogTime,
+    /// Log time of the last record.
+    pub last_log_time: LogTime,
+    /// The verdicts; with `gaps` they add up to `end - first` (law L1).
+    pub verdicts: Verdicts,
+    /// Offsets that held no record.
+    pub gaps: u64,
+    /// For each rule of the program, in its order.
+    pub rules: Vec<RuleCounts>,
+    /// Ingest time minus event time of the decodable records.
+    pub latency: crate::latency::Latency,
+    /// Some of the records that broke a rule.
+    pub samples: Vec<Sample>,
+}
+
+/// How the decodable records of a batch stand to one rule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RuleCounts {
+    /// Records for which the rule said true or false.
+    pub evaluated: u64,
+    /// Records for which it said false.
+    pub violations: u64,
+    /// Records for which it said nothing (null).
+    pub skipped: u64,
+}
+
+/// A record that broke a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// The rule's index in the program.
+    pub rule: usize,
+    /// The record.
+    pub offset: Offset,
+    /// Its event id as text, when it has one.
+    pub event_id: Option<String>,
+}
+
+/// A record for the dead-letter topic. Its bytes are with the caller, found by offset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The record.
+    pub offset: Offset,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a record was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// It can not be decoded; the text says what was wrong.
+    Undecodable(String),
+    /// It breaks the rule with this index.
+    Rule(usize),
+    /// It has no event id.
+    EventIdMissing,
+    /// It has no event time.
+    EventTimeMissing,
+    /// Its event time lies too far ahead of its log time.
+    EventTimeFuture {
+        /// The event time.
+        event_time: EventTime,
+        /// The log time.
+        log_time: LogTime,
+    },
+    /// Its window had ended on the watermark.
+    Late {
+        /// The end of its window.
+        window_end: EventTime,
+        /// The watermark just before the record.
+        watermark: EventTime,
+    },
+}

@@ -1,0 +1,156 @@
+//! The vectorised half of judging: everything about a record that needs no knowledge of the records before it.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow_buffer::BooleanBuffer;
+use arrow_row::{RowConverter, SortField};
+use arrow_schema::DataType;
+use datafusion_physical_expr::PhysicalExpr;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::argument::{Argument, millis};
+use crate::error::Error;
+use crate::groups::GroupIndex;
+use crate::program::Program;
+
+/// Per row of a fetch: what its verdict and its fold will need.
+pub(crate) struct Judged {
+    /// Hash of the event id; meaningless where it is null.
+    pub ids: Vec<u128>,
+    /// Event time in milliseconds; meaningless where it is null.
+    pub times: Vec<i64>,
+    /// Whether id and event time are there and no dead-letter rule is broken; `None` means all.
+    pub sound: Option<BooleanBuffer>,
+    /// Whether the filter is true; `None` means all.
+    pub passes: Option<BooleanBuffer>,
+    /// The outcome of each rule.
+    pub checks: Vec<BooleanArray>,
+    /// Ingest time minus event time in milliseconds, where both are there.
+    pub latencies: Option<Latencies>,
+    /// The number of each row's group.
+    pub groups: Vec<u32>,
+    /// The argument of each measure.
+    pub arguments: Vec<Argument>,
+}
+
+impl Judged {
+    pub(crate) fn of(program: &Program, rows: &RecordBatch, index: &mut GroupIndex) -> Result<Self, Error> {
+        let checks = program
+            .rules
+            .iter()
+            .map(|rule| evaluate_boolean(&rule.check, rows, &rule.name))
+            .collect::<Result<Vec<_>, _>>()?;
+        let filter = program.filter.as_ref().map(|filter| evaluate_boolean(filter, rows, "filter")).transpose()?;
+        let groups = program
+            .groups
+            .iter()
+            .map(|group| evaluate(&group.value, rows, &group.name))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            ids: hash_ids(rows.column(program.event_id))?,
+            times: millis(rows.column(program.event_time), "event time")?,
+            sound: sound(program, rows, &checks),
+            passes: filter.map(|filter| known_true(&filter)),
+            latencies: latencies(program, rows)?,
+            groups: index.number(&groups, rows.num_rows())?,
+            arguments: program.measures.iter().map(|measure| Argument::of(measure, rows)).collect::<Result<_, _>>()?,
+            checks,
+        })
+    }
+
+    /// The first dead-letter rule that row `row` breaks.
+    pub(crate) fn broken_rule(&self, program: &Program, row: usize) -> Option<usize> {
+        let breaks = |check: &BooleanArray| check.is_valid(row) && !check.value(row);
+        (0..self.checks.len()).find(|rule| program.rules[*rule].dead_letter && breaks(&self.checks[*rule]))
+    }
+}
+
+/// Evaluates `expression`, spreading a constant over all rows.
+pub(crate) fn evaluate(
+    expression: &std::sync::Arc<dyn PhysicalExpr>,
+    rows: &RecordBatch,
+    what: &str,
+) -> Result<ArrayRef, Error> {
+    let value = expression.evaluate(rows).and_then(|value| value.into_array(rows.num_rows()));
+    value.map_err(|source| Error::Evaluate { what: format!("'{what}'"), source: source.into() })
+}
+
+/// Evaluates a predicate.
+pub(crate) fn evaluate_boolean(
+    expression: &std::sync::Arc<dyn PhysicalExpr>,
+    rows: &RecordBatch,
+    what: &str,
+) -> Result<BooleanArray, Error> {
+    let array = evaluate(expression, rows, what)?;
+    array.as_boolean_opt().cloned().ok_or_else(|| Error::ColumnType {
+        what: format!("'{what}'"),
+        expected: "boolean",
+        found: array.data_type().clone(),
+    })
+}
+
+/// True where `array` is true, false where it is false or null.
+pub(crate) fn known_true(array: &BooleanArray) -> BooleanBuffer {
+    match array.nulls() {
+        Some(nulls) => array.values() & nulls.inner(),
+        None => array.values().clone(),
+    }
+}
+
+fn sound(program: &Program, rows: &RecordBatch, checks: &[BooleanArray]) -> Option<BooleanBuffer> {
+    let present = [program.event_id, program.event_time].into_iter().filter_map(|column| {
+        let nulls = rows.column(column).logical_nulls().filter(|nulls| nulls.null_count() > 0);
+        nulls.map(|nulls| nulls.into_inner())
+    });
+    let kept = program.rules.iter().zip(checks).filter(|(rule, check)| rule.dead_letter && check.false_count() > 0);
+    let kept = kept.map(|(_, check)| match check.nulls() {
+        Some(nulls) => check.values() | &!nulls.inner(),
+        None => check.values().clone(),
+    });
+    present.chain(kept).reduce(|all, next| &all & &next)
+}
+
+/// Milliseconds per row, and the rows for which they are known (`None`: all).
+type Latencies = (Vec<i64>, Option<BooleanBuffer>);
+
+fn latencies(program: &Program, rows: &RecordBatch) -> Result<Option<Latencies>, Error> {
+    let Some(ingest) = program.ingest_time else { return Ok(None) };
+    let (ingest, event) = (rows.column(ingest), rows.column(program.event_time));
+    let (to, from) = (millis(ingest, "ingest time")?, millis(event, "event time")?);
+    let known = match (ingest.logical_nulls(), event.logical_nulls()) {
+        (Some(a), Some(b)) => Some(a.inner() & b.inner()),
+        (Some(nulls), None) | (None, Some(nulls)) => Some(nulls.into_inner()),
+        (None, None) => None,
+    };
+    let differences = to.iter().zip(&from).map(|(to, from)| to.saturating_sub(*from)).collect();
+    Ok(Some((differences, known)))
+}
+
+/// XXH3-128 over the id's bytes (text, binary) or its little-endian value; other types by their canonical row bytes.
+fn hash_ids(column: &ArrayRef) -> Result<Vec<u128>, Error> {
+    Ok(match column.data_type() {
+        DataType::Utf8 => {
+            let ids = column.as_string::<i32>();
+            let (bytes, ends) = (ids.value_data(), ids.value_offsets());
+            ends.windows(2).map(|range| xxh3_128(&bytes[range[0] as usize..range[1] as usize])).collect()
+        }
+        DataType::Int64 => column.as_primitive::<Int64Type>().values().iter().map(|id| hash_integer(*id)).collect(),
+        DataType::Int32 => {
+            column.as_primitive::<Int32Type>().values().iter().map(|id| hash_integer(i64::from(*id))).collect()
+        }
+        DataType::FixedSizeBinary(_) => {
+            let ids = column.as_fixed_size_binary();
+            (0..ids.len()).map(|row| xxh3_128(ids.value(row))).collect()
+        }
+        other => {
+            let converter = RowConverter::new(vec![SortField::new(other.clone())]).map_err(Error::arrow("read event ids"))?;
+            let rows = converter.convert_columns(std::slice::from_ref(column)).map_err(Error::arrow("read event ids"))?;
+            rows.iter().map(|row| xxh3_128(row.data())).collect()
+        }
+    })
+}
+
+fn hash_integer(id: i64) -> u128 {
+    xxh3_128(&id.to_le_bytes())
+}

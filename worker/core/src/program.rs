@@ -1,0 +1,156 @@
+//! What a lane executes: the meaning of a pipeline, compiled. The worker makes it from a plan; nothing here is checked
+//! again.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use datafusion_physical_expr::PhysicalExpr;
+
+use crate::window::Windows;
+
+/// A compiled scalar expression over the decoded rows.
+pub type Expression = Arc<dyn PhysicalExpr>;
+
+/// Everything that decides verdicts and aggregates. Times and spans are milliseconds.
+#[derive(Debug)]
+pub struct Program {
+    /// Column of the event id.
+    pub event_id: usize,
+    /// Column of the event time: a timestamp of any unit, or a 64-bit integer of milliseconds.
+    pub event_time: usize,
+    /// Column of the ingest time, of the same types, for the latency histogram.
+    pub ingest_time: Option<usize>,
+    /// How far the watermark stays behind the largest event time.
+    pub delay: i64,
+    /// How far event time may lie ahead of log time.
+    pub max_future_skew: i64,
+    /// The window grid.
+    pub windows: Windows,
+    /// Records for which this is not true are filtered.
+    pub filter: Option<Expression>,
+    /// The quality rules in manifest order.
+    pub rules: Vec<Rule>,
+    /// The grouping columns.
+    pub groups: Vec<Group>,
+    /// The measures.
+    pub measures: Vec<Measure>,
+    /// Where batches are cut.
+    pub batch: BatchCut,
+    /// Partitions of the partials topic (`Q`), at least one.
+    pub outputs: u32,
+    /// Whether late records go to the dead-letter topic; they are counted in any case.
+    pub late_to_dead_letter: bool,
+}
+
+/// A quality rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name, unique in the pipeline.
+    pub name: String,
+    /// What is allowed, in words; becomes the dead letter's message.
+    pub expected: String,
+    /// Boolean over the rows: true passes, false violates, null passes and counts as skipped.
+    pub check: Expression,
+    /// Whether a violation makes the record Invalid (or is only reported).
+    pub dead_letter: bool,
+}
+
+/// A grouping column.
+#[derive(Debug)]
+pub struct Group {
+    /// Output column name.
+    pub name: String,
+    /// Its value for a row.
+    pub value: Expression,
+    /// Its type.
+    pub data_type: DataType,
+}
+
+/// An aggregate function; all are independent of the order of records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Function {
+    /// Rows (`count(*)`), or rows whose argument is not null.
+    Count,
+    /// Exact sum of the arguments that are not null; null when there is none.
+    Sum,
+    /// Smallest argument.
+    Min,
+    /// Largest argument.
+    Max,
+    /// Sum and count, divided at publication, rounded half to even.
+    Avg,
+}
+
+/// A measure: one aggregate over a scalar argument.
+#[derive(Debug)]
+pub struct Measure {
+    /// Output column name.
+    pub name: String,
+    /// What is folded.
+    pub function: Function,
+    /// The argument; `None` only for `count(*)`.
+    pub argument: Option<Expression>,
+    /// Only rows for which this is true are folded.
+    pub predicate: Option<Expression>,
+    /// Type of the argument's values; `Null` for `count(*)`.
+    pub input: DataType,
+    /// Type of the published column.
+    pub output: DataType,
+    /// Decimal digits kept by the fixed-point sum of a floating-point argument.
+    pub scale: i8,
+}
+
+/// Where batches are cut: a record's key is (log time ÷ `interval`, offset ÷ `max_records`), rounded down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BatchCut {
+    /// Milliseconds of log time; positive.
+    pub interval: i64,
+    /// Offsets; positive.
+    pub max_records: i64,
+    /// How many samples of each rule's violations a report carries at the most.
+    pub samples: usize,
+}
+
+impl Program {
+    /// Grouping columns, then the state columns of each measure: the rows of a partial.
+    pub fn partial_schema(&self) -> SchemaRef {
+        let groups = self.groups.iter().map(Group::field);
+        let states = self.measures.iter().flat_map(|measure| {
+            let name = &measure.name;
+            measure.state_types().into_iter().map(move |(part, kind)| Field::new(format!("{name}.{part}"), kind, true))
+        });
+        Arc::new(Schema::new(groups.chain(states).collect::<Vec<_>>()))
+    }
+}
+
+impl Group {
+    /// The column as it stands in partials and in gold.
+    pub fn field(&self) -> Field {
+        Field::new(&self.name, self.data_type.clone(), true)
+    }
+}
+
+impl Measure {
+    /// Whether values are floating point, which fold as fixed point (sums) or by total order (extremes).
+    pub(crate) fn is_float(&self) -> bool {
+        matches!(self.input, DataType::Float32 | DataType::Float64)
+    }
+
+    /// Names and types of the accumulator's state columns.
+    pub(crate) fn state_types(&self) -> Vec<(&'static str, DataType)> {
+        let sum = ("sum", DataType::Decimal128(38, 0));
+        let count = ("count", DataType::Int64);
+        match self.function {
+            Function::Count => vec![count],
+            Function::Sum => vec![sum],
+            Function::Avg => vec![sum, count],
+            Function::Min => vec![("min", self.extreme_type())],
+            Function::Max => vec![("max", self.extreme_type())],
+        }
+    }
+
+    /// Extremes of text keep text; all others are kept as their integer value.
+    fn extreme_type(&self) -> DataType {
+        if self.input == DataType::Utf8 { DataType::Utf8 } else { DataType::Decimal128(38, 0) }
+    }
+}

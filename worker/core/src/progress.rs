@@ -1,0 +1,74 @@
+//! How far a partition has come, and from where it can be rebuilt: the replay theorem's anchor.
+//!
+//! `A(o)` is the smallest first-record offset among the windows open at `o`, or `o` itself. Right *verdicts* from `o` on need
+//! a replay from `A(o)`; the right *state* at `c` needs one from `A(A(c))` (the records whose verdicts made the state must
+//! themselves be judged rightly) and from `A(b)`, where `b` is the start of the batch open at `c`. The smaller is the anchor.
+
+use crate::units::{EventTime, LogTime, Offset};
+
+/// A record's batch: (log time ÷ interval, offset ÷ maximum), both rounded down.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct BatchKey(pub i64, pub i64);
+
+/// A place in the log together with what a replay that starts there must know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Point {
+    /// The record to read first.
+    pub offset: Offset,
+    /// The watermark just before it.
+    pub watermark: EventTime,
+    /// The log time of the record before it (on a `CreateTime` topic the running maximum).
+    pub log_time: LogTime,
+    /// The batch that was open just before it, if one was.
+    pub batch: Option<BatchKey>,
+}
+
+impl Point {
+    /// The start of a log of which nothing is known.
+    pub fn start(offset: Offset) -> Self {
+        Self { offset, watermark: EventTime::NEVER, log_time: LogTime(i64::MIN), batch: None }
+    }
+}
+
+/// A watermark that was set from outside (idle partition, drain) rather than by a record; it holds from `at` on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Decree {
+    /// The position at which it was made: before the record with this offset.
+    pub at: Offset,
+    /// The watermark that it sets, unless the folded one is larger.
+    pub watermark: EventTime,
+}
+
+/// What is committed with a partition's offset. The commit is the truth.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// The next record to read; everything that the records before it imply has been acknowledged.
+    pub position: Offset,
+    /// Where a rebuild starts; at or before `position`.
+    pub anchor: Point,
+    /// The watermark at `position`.
+    pub watermark: EventTime,
+    /// The largest event time of a judged-valid record before `position`.
+    pub latest: EventTime,
+    /// The decrees since the anchor, in order.
+    pub decrees: Vec<Decree>,
+    /// Whether the emissions of the last decree still have to be sent (it is committed before its seal).
+    pub decree_pending: bool,
+    /// How often the partition has been taken over.
+    pub incarnation: u64,
+}
+
+impl Progress {
+    /// Nothing read yet; the log starts at `offset`.
+    pub fn start(offset: Offset) -> Self {
+        Self {
+            position: offset,
+            anchor: Point::start(offset),
+            watermark: EventTime::NEVER,
+            latest: EventTime::NEVER,
+            decrees: Vec::new(),
+            decree_pending: false,
+            incarnation: 0,
+        }
+    }
+}
