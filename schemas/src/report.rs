@@ -1,0 +1,148 @@
+//! The worker's report: what `/v1/status` answers and what the operator folds into the resource's status.
+//!
+//! Times are milliseconds since the epoch, UTC; an absent time means that there is none yet.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One worker process.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerReport {
+    /// The pipeline, which is also the consumer group.
+    pub pipeline: String,
+    /// The revision of the pipeline's meaning that it runs.
+    pub revision: i64,
+    /// The worker's name (its pod).
+    pub worker: String,
+    /// When the report was made.
+    pub at: i64,
+    /// The source partitions that it owns.
+    pub partitions: Vec<PartitionReport>,
+    /// The partitions of the partials topic that it publishes.
+    pub outputs: Vec<OutputReport>,
+    /// What hinders it now; empty when all is well.
+    pub troubles: Vec<Trouble>,
+}
+
+/// One source partition.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PartitionReport {
+    /// The partition.
+    pub partition: i32,
+    /// The next record to read.
+    pub position: i64,
+    /// The position that is committed.
+    pub committed: i64,
+    /// The end of the log when it was last seen; absent when it is not known.
+    pub end: Option<i64>,
+    /// Whether it is still being rebuilt from its anchor.
+    pub replaying: bool,
+    /// The watermark.
+    pub watermark: Option<i64>,
+    /// The largest event time of a judged-valid record.
+    pub latest: Option<i64>,
+    /// Windows that end by then are closed here.
+    pub sealed: Option<i64>,
+    /// Open windows.
+    pub windows: Vec<WindowReport>,
+    /// Records judged since this worker took the partition up.
+    pub ledger: Ledger,
+}
+
+/// One open window of a partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WindowReport {
+    /// Its start.
+    pub start: i64,
+    /// Ids remembered in it.
+    pub ids: u64,
+    /// Bytes held for them.
+    pub bytes: u64,
+}
+
+/// How many records got each verdict; `consumed` is their sum (law L1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ledger {
+    /// All records.
+    pub consumed: u64,
+    /// Folded into a window.
+    pub counted: u64,
+    /// Already seen in an open window.
+    pub duplicate: u64,
+    /// Their window had ended on the watermark.
+    pub late: u64,
+    /// The pipeline's filter is not true.
+    pub filtered: u64,
+    /// Break a rule, or lack a usable id or event time.
+    pub invalid: u64,
+    /// Can not be decoded.
+    pub undecodable: u64,
+}
+
+impl Ledger {
+    /// Whether every consumed record has exactly one verdict.
+    pub fn balances(&self) -> bool {
+        let verdicts = [self.counted, self.duplicate, self.late, self.filtered, self.invalid, self.undecodable];
+        verdicts.iter().sum::<u64>() == self.consumed
+    }
+
+    /// Adds all of `other`.
+    pub fn add(&mut self, other: &Self) {
+        self.consumed += other.consumed;
+        self.counted += other.counted;
+        self.duplicate += other.duplicate;
+        self.late += other.late;
+        self.filtered += other.filtered;
+        self.invalid += other.invalid;
+        self.undecodable += other.undecodable;
+    }
+}
+
+/// One partition of the partials topic.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputReport {
+    /// The partition.
+    pub output: i32,
+    /// The next message to read.
+    pub position: i64,
+    /// Windows that end by then are published.
+    pub published_until: Option<i64>,
+    /// Gold files written, or found written, since this worker took it up.
+    pub windows_published: u64,
+    /// Quality reports written, or found written, since then.
+    pub reports_published: u64,
+    /// Windows that wait, with the source partitions that have not sealed them.
+    pub waiting: Vec<WaitingWindow>,
+    /// Windows that are stopped because two facts about them contradict each other.
+    pub divergences: Vec<String>,
+}
+
+/// A window that is not complete.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitingWindow {
+    /// Its start.
+    pub start: i64,
+    /// Its end.
+    pub end: i64,
+    /// Partitions whose seal is missing.
+    pub unsealed: Vec<i32>,
+}
+
+/// Something that keeps the worker from going on; it retries by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Trouble {
+    /// A stable word, PascalCase: `BrokerUnreachable`, `RegistryUnreachable`, `SinkUnavailable`, `Divergence`, `SourceDataLost`,
+    /// `TopicMissing`, `Overflow`.
+    pub reason: String,
+    /// What happened, with the names of the things concerned.
+    pub message: String,
+    /// Since when.
+    pub since: i64,
+}
