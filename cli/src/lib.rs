@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The verbs of the `sluice` command line, one module each, without the parsing of flags into verbs.
+
+pub mod generate;
