@@ -64,6 +64,22 @@ pub fn iso(millis: i64) -> String {
 
 type Key = (i64, Option<String>, Option<String>);
 
+/// Both sides of one gold row: revenue in cents and event count.
+#[derive(Default)]
+struct Sides {
+    expected: Option<(i128, u64)>,
+    actual: Option<(i128, u64)>,
+    copies: usize,
+}
+
+impl Sides {
+    fn add(&mut self, cents: i128, count: u64) {
+        let (cents_before, count_before) = self.actual.unwrap_or_default();
+        self.actual = Some((cents_before + cents, count_before + count));
+        self.copies += 1;
+    }
+}
+
 impl Truth {
     /// Compares the whole gold table; rows are (window start in ms UTC, region, plan tier, revenue in cents, count), in
     /// any order. Empty if and only if it is exactly as expected.
@@ -71,21 +87,23 @@ impl Truth {
         &self,
         actual: impl Iterator<Item = (i64, Option<&'a str>, Option<&'a str>, i128, u64)>,
     ) -> Vec<Difference> {
-        let mut rows: BTreeMap<Key, (Option<(i128, u64)>, Option<(i128, u64)>, usize)> = BTreeMap::new();
+        let mut rows: BTreeMap<Key, Sides> = BTreeMap::new();
         for row in self.gold() {
             let key = (row.window_start, row.region.map(str::to_owned), row.plan_tier.map(str::to_owned));
-            rows.entry(key).or_default().0 = Some((row.revenue_cents, row.event_count));
+            rows.entry(key).or_default().expected = Some((row.revenue_cents, row.event_count));
         }
         for (window_start, region, plan_tier, cents, count) in actual {
             let key = (window_start, region.map(str::to_owned), plan_tier.map(str::to_owned));
-            let (_, sum, copies) = rows.entry(key).or_default();
-            let (cents_before, count_before) = sum.unwrap_or_default();
-            *sum = Some((cents_before + cents, count_before + count));
-            *copies += 1;
+            rows.entry(key).or_default().add(cents, count);
         }
         rows.into_iter()
-            .filter(|(_, (expected, actual, copies))| expected != actual || *copies != 1)
-            .map(|(key, (expected, actual, copies))| Difference::Gold { row: name(&key), expected, actual, copies })
+            .filter(|(_, sides)| sides.expected != sides.actual || sides.copies != 1)
+            .map(|(key, Sides { expected, actual, copies })| Difference::Gold {
+                row: name(&key),
+                expected,
+                actual,
+                copies,
+            })
             .collect()
     }
 

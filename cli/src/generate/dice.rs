@@ -1,7 +1,7 @@
 //! Seeded chance: the one source of randomness of the generator.
 //!
 //! Keeps true: the same seed gives the same throws on every machine and with every version of the `rand` crates,
-//! because only raw 64-bit ChaCha output and integer arithmetic are used.
+//! because only raw 64-bit `ChaCha` output and integer arithmetic are used.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};

@@ -1,6 +1,6 @@
 //! The truth on disk: `truth.json` (what was generated, counts, rules) and `truth.csv` (the gold rows).
 //!
-//! Keeps true: both are complete and exact (money as decimal text, null as an empty field that DuckDB's `read_csv` and
+//! Keeps true: both are complete and exact (money as decimal text, null as an empty field that `DuckDB`'s `read_csv` and
 //! pandas read as null), and the same truth gives the same bytes.
 
 use std::fmt::Write as _;

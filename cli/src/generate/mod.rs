@@ -9,6 +9,7 @@ mod dice;
 mod domain;
 mod encode;
 mod files;
+mod flags;
 mod intent;
 mod lane;
 mod murmur2;

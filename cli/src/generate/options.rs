@@ -4,8 +4,9 @@
 //! (every intended late record can be late, no ordinary one is).
 
 use clap::Args;
-use schemas::spec::Duration;
 use serde::Serialize;
+
+use super::flags::{duration, instant, share};
 
 /// 2026-11-23T06:00:00Z.
 const DEFAULT_START: i64 = 1_795_413_600_000;
@@ -235,24 +236,6 @@ impl Shape {
         }
         Ok(())
     }
-}
-
-fn duration(text: &str) -> Result<i64, String> {
-    text.parse::<Duration>().map(|duration| duration.millis()).map_err(|error| error.to_string())
-}
-
-fn instant(text: &str) -> Result<i64, String> {
-    arrow::compute::kernels::cast_utils::string_to_timestamp_nanos(text)
-        .map(|nanos| nanos.div_euclid(1_000_000))
-        .map_err(|_| format!("'{text}' is no time; allowed: RFC 3339, for example 2026-11-23T06:00:00Z"))
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    let parsed = match text.strip_suffix('%') {
-        Some(percent) => percent.trim().parse::<f64>().map(|value| value / 100.0),
-        None => text.parse::<f64>(),
-    };
-    parsed.map_err(|_| format!("'{text}' is no share; allowed: 0 to 1, or 0% to 100%"))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use super::stream::{Event, FAR_AHEAD, Generator, SchemaIds};
 use super::truth::Truth;
 
 /// Longest wait for the last acknowledgements.
-const FLUSH: Duration = Duration::from_secs(120);
+const FLUSH: Duration = Duration::from_mins(2);
 /// Records between two polls, progress reports and looks at the clock.
 const STRIDE: u64 = 8_192;
 
@@ -46,7 +46,7 @@ pub enum SendError {
         /// Bootstrap servers.
         bootstrap: String,
         /// Why.
-        source: KafkaError,
+        source: Box<KafkaError>,
     },
     /// The topic cannot be looked at.
     #[error("cannot look up topic '{topic}' at '{bootstrap}'")]
@@ -56,7 +56,7 @@ pub enum SendError {
         /// Bootstrap servers.
         bootstrap: String,
         /// Why.
-        source: KafkaError,
+        source: Box<KafkaError>,
     },
     /// The topic's partitions are not those that the keys were dealt to.
     #[error("topic '{topic}' has {actual} partitions but the events are dealt to {expected}; allowed: the same number")]
@@ -74,7 +74,7 @@ pub enum SendError {
         /// The topic.
         topic: String,
         /// The first error.
-        source: KafkaError,
+        source: Box<KafkaError>,
     },
 }
 
@@ -158,7 +158,7 @@ pub fn send(
     }
     let flushed = producer.flush(FLUSH);
     check_errors(&errors, target)?;
-    flushed.map_err(|source| SendError::Deliver { topic: target.topic.to_owned(), source })?;
+    flushed.map_err(|source| deliver(target, source))?;
     progress(sent);
     Ok(generator.into_truth())
 }
@@ -177,7 +177,7 @@ fn producer(target: &Target<'_>, errors: FirstError) -> Result<BaseProducer<Firs
         .set("delivery.report.only.error", "true")
         .set("message.timeout.ms", "110000")
         .create_with_context(errors)
-        .map_err(|source| SendError::MakeProducer { bootstrap: target.bootstrap.to_owned(), source })
+        .map_err(|source| SendError::MakeProducer { bootstrap: target.bootstrap.to_owned(), source: Box::new(source) })
 }
 
 /// The truth holds only while the log time is after all event times but the far-ahead ones.
@@ -195,7 +195,7 @@ fn check_topic(producer: &BaseProducer<FirstError>, options: &Options, target: &
     let failed = |source| SendError::LookUpTopic {
         topic: target.topic.to_owned(),
         bootstrap: target.bootstrap.to_owned(),
-        source,
+        source: Box::new(source),
     };
     let metadata = producer.client().fetch_metadata(Some(target.topic), Duration::from_secs(30)).map_err(failed)?;
     let found = metadata.topics().iter().find(|topic| topic.name() == target.topic);
@@ -222,13 +222,17 @@ fn enqueue(producer: &BaseProducer<FirstError>, target: &Target<'_>, event: &Eve
                 record = back;
                 producer.poll(Duration::from_millis(10));
             }
-            Err((source, _)) => return Err(SendError::Deliver { topic: target.topic.to_owned(), source }),
+            Err((source, _)) => return Err(deliver(target, source)),
         }
     }
 }
 
 fn check_errors(errors: &FirstError, target: &Target<'_>) -> Result<(), SendError> {
-    errors.get().map_or(Ok(()), |source| Err(SendError::Deliver { topic: target.topic.to_owned(), source }))
+    errors.get().map_or(Ok(()), |source| Err(deliver(target, source)))
+}
+
+fn deliver(target: &Target<'_>, source: KafkaError) -> SendError {
+    SendError::Deliver { topic: target.topic.to_owned(), source: Box::new(source) }
 }
 
 /// Records between two looks at the clock, about a hundredth of a second's worth.

@@ -31,7 +31,7 @@ pub enum MakeTopicError {
         /// Bootstrap servers.
         bootstrap: String,
         /// Why.
-        source: KafkaError,
+        source: Box<KafkaError>,
     },
     /// The broker said no.
     #[error("Kafka at '{bootstrap}' refused to make topic '{topic}'")]
@@ -64,7 +64,7 @@ pub fn make_topic(bootstrap: &str, topic: &str, partitions: u32) -> Result<(), M
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
     let (topic, bootstrap) = (topic.to_owned(), bootstrap.to_owned());
     match runtime.block_on(admin.create_topics([&new], &options)) {
-        Err(source) => Err(MakeTopicError::Ask { topic, bootstrap, source }),
+        Err(source) => Err(MakeTopicError::Ask { topic, bootstrap, source: Box::new(source) }),
         Ok(answers) => match answers.into_iter().find_map(Result::err) {
             None | Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(()),
             Some((_, source)) => Err(MakeTopicError::Refused { topic, bootstrap, source }),
