@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What proves Sluice: the oracle that everything is compared with, and the tests that use it.
+
+pub mod model;
