@@ -1,3 +1,4 @@
 //! The verbs of the `sluice` command line, one module each, without the parsing of flags into verbs.
 
+pub mod dev;
 pub mod generate;

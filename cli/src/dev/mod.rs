@@ -1,0 +1,3 @@
+//! What `sluice dev` runs beside the worker, in the same process, on loopback.
+
+pub mod broker;
