@@ -1,0 +1,60 @@
+//! From the plan, which speaks of manifests, to the core's program, which speaks of columns.
+
+use arrow::datatypes::DataType;
+use plan::{Aggregate, LatePolicy, OnViolation, Plan};
+use stream_core::{BatchCut, Function, Group, Measure, Program, Rule, Windows};
+
+/// The program of `plan`.
+pub fn program(plan: &Plan) -> Program {
+    Program {
+        event_id: plan.event_id,
+        event_time: plan.event_time,
+        ingest_time: plan.ingest_time,
+        delay: plan.delay_ms,
+        max_future_skew: plan.max_future_skew_ms,
+        windows: Windows { size: plan.window.size_ms, offset: plan.window.offset_ms },
+        filter: plan.filter.clone(),
+        rules: plan.rules.iter().map(rule).collect(),
+        groups: plan.groups.iter().map(group).collect(),
+        measures: plan.measures.iter().map(measure).collect(),
+        batch: BatchCut {
+            interval: plan.batch.interval_ms,
+            max_records: i64::try_from(plan.batch.max_records).unwrap_or(i64::MAX),
+            samples: plan.batch.samples_per_rule as usize,
+        },
+        outputs: plan.partials_partitions,
+        late_to_dead_letter: plan.late == LatePolicy::DeadLetter,
+    }
+}
+
+fn rule(rule: &plan::RulePlan) -> Rule {
+    Rule {
+        name: rule.name.clone(),
+        expected: rule.expected.clone(),
+        check: rule.check.clone(),
+        dead_letter: rule.on_violation == OnViolation::DeadLetter,
+    }
+}
+
+fn group(group: &plan::GroupPlan) -> Group {
+    Group { name: group.name.clone(), value: group.expr.clone(), data_type: group.data_type.clone() }
+}
+
+fn measure(measure: &plan::MeasurePlan) -> Measure {
+    let function = match measure.function {
+        Aggregate::CountAll | Aggregate::Count => Function::Count,
+        Aggregate::Sum => Function::Sum,
+        Aggregate::Min => Function::Min,
+        Aggregate::Max => Function::Max,
+        Aggregate::Avg => Function::Avg,
+    };
+    Measure {
+        name: measure.name.clone(),
+        function,
+        argument: measure.argument.clone(),
+        predicate: measure.predicate.clone(),
+        input: measure.argument_type.clone().unwrap_or(DataType::Null),
+        output: measure.output_type.clone(),
+        scale: measure.scale,
+    }
+}

@@ -1,0 +1,210 @@
+//! Publishing: reads the partials topic, completes windows and writes each once.
+//!
+//! One thread owns all partitions of the topic that this worker publishes. It never sees a record of the source. Progress
+//! is committed only after everything before it is on the disk, so a restart writes nothing twice and misses nothing.
+
+mod output;
+mod store;
+mod table;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use plan::Plan;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{Message as _, Offset as KafkaOffset, TopicPartitionList};
+use stream_core::{CollectorProgress, Error as CoreError, Offset, Program};
+use thiserror::Error;
+
+use crate::client::{client, publish_group};
+use crate::progress::{ProgressError, decode_collector, encode_collector};
+use crate::status::Status;
+use crate::stop::{Backoff, Stop};
+use output::Output;
+pub use store::{Store, StoreError};
+
+/// How long a request to the broker may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How often progress is committed.
+const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Publishing cannot go on.
+#[derive(Debug, Error)]
+pub enum PublishError {
+    /// The client could not be made. The user must mend the settings.
+    #[error("cannot make the client that reads '{topic}': {source}")]
+    MakeClient {
+        /// The partials topic.
+        topic: String,
+        /// Why.
+        source: KafkaError,
+    },
+    /// The committed progress cannot be read.
+    #[error("cannot read the publish progress of partition {output}: {source}")]
+    ReadProgress {
+        /// The partition of the partials topic.
+        output: i32,
+        /// Why.
+        source: ProgressError,
+    },
+    /// A total does not fit, or the program does not fit its rows.
+    #[error("cannot complete a window: {0}")]
+    Complete(#[from] CoreError),
+    /// A table could not be encoded. A bug.
+    #[error("cannot encode a table: {0}")]
+    Encode(#[from] parquet::errors::ParquetError),
+    /// The worker is to stop; nothing is lost.
+    #[error("stopped")]
+    Stopped,
+}
+
+/// Everything that publishing needs.
+pub(crate) struct Publisher {
+    pub plan: Arc<Plan>,
+    pub program: Arc<Program>,
+    pub store: Store,
+    pub status: Arc<Status>,
+    pub stop: Stop,
+    /// Says up to where to read before ending, once a bounded run has drained.
+    pub finish: crossbeam_channel::Receiver<BTreeMap<i32, i64>>,
+}
+
+impl Publisher {
+    /// Publishes until stopped, or until everything up to the finish is published.
+    pub(crate) fn run(self) -> Result<(), PublishError> {
+        match self.publish() {
+            Err(PublishError::Stopped) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn publish(&self) -> Result<(), PublishError> {
+        let consumer = self.consumer()?;
+        let mut outputs = self.take_up(&consumer)?;
+        let mut finish = None;
+        let mut committed = Instant::now();
+        while !self.stop.is_requested() {
+            self.take_in(&consumer, &mut outputs)?;
+            for output in outputs.values_mut() {
+                output.write_complete(self)?;
+                self.status.set_output(output.report());
+            }
+            finish = finish.or_else(|| self.finish.try_recv().ok());
+            let finished = finish.as_ref().is_some_and(|ends: &BTreeMap<i32, i64>| {
+                ends.iter().all(|(output, end)| outputs[output].position() >= *end)
+            });
+            if finished || committed.elapsed() >= COMMIT_INTERVAL {
+                self.commit(&consumer, &mut outputs)?;
+                committed = Instant::now();
+            }
+            if finished {
+                return Ok(());
+            }
+        }
+        self.commit(&consumer, &mut outputs)
+    }
+
+    fn consumer(&self) -> Result<BaseConsumer, PublishError> {
+        client(&self.plan)
+            .set("group.id", publish_group(&self.plan))
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("fetch.wait.max.ms", "100")
+            .create()
+            .map_err(|source| PublishError::MakeClient { topic: self.plan.partials_topic.clone(), source })
+    }
+
+    /// Reads the committed progress of every partition and starts each at its anchor.
+    fn take_up(&self, consumer: &BaseConsumer) -> Result<BTreeMap<i32, Output>, PublishError> {
+        let topic = &self.plan.partials_topic;
+        let mut wanted = TopicPartitionList::new();
+        wanted.add_partition_range(topic, 0, self.plan.partials_partitions as i32 - 1);
+        let committed = self.persist("the committed publish progress", || consumer.committed_offsets(wanted.clone(), TIMEOUT))?;
+        let mut start = TopicPartitionList::new();
+        let mut outputs = BTreeMap::new();
+        for element in committed.elements() {
+            let output = element.partition();
+            let partitions = self.plan.source.partitions as usize;
+            let progress = match element.offset() {
+                KafkaOffset::Offset(position) => decode_collector(Offset(position), element.metadata(), partitions)
+                    .map_err(|source| PublishError::ReadProgress { output, source })?,
+                _ => {
+                    let low = self.persist("the log start", || consumer.fetch_watermarks(topic, output, TIMEOUT))?.0;
+                    CollectorProgress::start(Offset(low), partitions)
+                }
+            };
+            start
+                .add_partition_offset(topic, output, KafkaOffset::Offset(progress.anchor.0))
+                .expect("an offset from a commit or a log start is a valid position");
+            outputs.insert(output, Output::resume(output, self.program.clone(), &progress));
+        }
+        self.persist("the assignment", || consumer.assign(&start))?;
+        Ok(outputs)
+    }
+
+    /// Takes in the messages that are there, a bounded number.
+    fn take_in(&self, consumer: &BaseConsumer, outputs: &mut BTreeMap<i32, Output>) -> Result<(), PublishError> {
+        let mut wait = Duration::from_millis(50);
+        for _ in 0..1000 {
+            let Some(message) = consumer.poll(wait) else { break };
+            wait = Duration::ZERO;
+            match message {
+                Ok(message) => {
+                    self.status.recovered("publish");
+                    if let Some(output) = outputs.get_mut(&message.partition()) {
+                        output.take_in(self, message.offset(), message.payload().unwrap_or_default())?;
+                    }
+                }
+                Err(error) => self.status.trouble("publish", "BrokerUnreachable", error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&self, consumer: &BaseConsumer, outputs: &mut BTreeMap<i32, Output>) -> Result<(), PublishError> {
+        let mut list = TopicPartitionList::new();
+        for (partition, output) in outputs.iter_mut() {
+            let progress = output.progress();
+            if output.is_committed(&progress) {
+                continue;
+            }
+            let mut element = list.add_partition(&self.plan.partials_topic, *partition);
+            element.set_metadata(encode_collector(&progress));
+            element.set_offset(KafkaOffset::Offset(progress.position.0)).expect("a position is a valid offset");
+            output.set_committed(progress);
+        }
+        if list.count() == 0 {
+            return Ok(());
+        }
+        match consumer.commit(&list, CommitMode::Sync) {
+            // Not written down is only slower: a restart reads from the last commit, and finds the files.
+            Err(error) => self.status.trouble("publish commit", "BrokerUnreachable", error.to_string()),
+            Ok(()) => self.status.recovered("publish commit"),
+        }
+        Ok(())
+    }
+
+    /// Repeats `action` until it succeeds or the worker is to stop.
+    pub(crate) fn persist<T, E: std::fmt::Display>(
+        &self,
+        what: &str,
+        mut action: impl FnMut() -> Result<T, E>,
+    ) -> Result<T, PublishError> {
+        let mut backoff = Backoff::default();
+        loop {
+            match action() {
+                Ok(done) => {
+                    self.status.recovered(what);
+                    return Ok(done);
+                }
+                Err(error) => self.status.trouble(what, "BrokerUnreachable", format!("{what}: {error}")),
+            }
+            if self.stop.wait(backoff.next()) {
+                return Err(PublishError::Stopped);
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! One partition of the partials topic: its collector, and the files that come out of it.
+
+use std::sync::Arc;
+
+use schemas::report::{OutputReport, WaitingWindow};
+use schemas::wire::{BatchBody, Content, Record, Sender};
+use stream_core::{Collector, CollectorProgress, EventTime, Message, Offset, Partition, Program, Published};
+
+use super::table::{self, Table, gold_prefix};
+use super::{PublishError, Publisher};
+use crate::stop::Backoff;
+use crate::wire::{PartialError, read_partial, read_seal};
+
+/// The state of one partition.
+pub(super) struct Output {
+    output: i32,
+    collector: Collector,
+    program: Arc<Program>,
+    position: i64,
+    windows: u64,
+    reports: u64,
+    committed: Option<CollectorProgress>,
+}
+
+impl Output {
+    pub(super) fn resume(output: i32, program: Arc<Program>, progress: &CollectorProgress) -> Self {
+        let collector = Collector::resume(program.clone(), progress);
+        let position = progress.anchor.0;
+        Self { output, collector, program, position, windows: 0, reports: 0, committed: None }
+    }
+
+    pub(super) fn position(&self) -> i64 {
+        self.position
+    }
+
+    pub(super) fn progress(&self) -> CollectorProgress {
+        self.collector.progress()
+    }
+
+    pub(super) fn is_committed(&self, progress: &CollectorProgress) -> bool {
+        self.committed.as_ref() == Some(progress)
+    }
+
+    pub(super) fn set_committed(&mut self, progress: CollectorProgress) {
+        self.committed = Some(progress);
+    }
+
+    /// Takes in one message of the topic. What is no record of this pipeline is left out, loudly.
+    pub(super) fn take_in(&mut self, publisher: &Publisher, at: i64, value: &[u8]) -> Result<(), PublishError> {
+        self.position = at + 1;
+        let foreign = match Record::decode(value) {
+            Ok(Record { from, content: Content::Report(body) }) => {
+                self.write_report(publisher, from.partition, &body)?;
+                None
+            }
+            Ok(record) => self.collect(at, &record).err().map(|error| error.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(error) = foreign {
+            let what = format!("message {at} of partition {} of '{}'", self.output, publisher.plan.partials_topic);
+            publisher.status.trouble(&what, "ForeignPartial", format!("{what} is left out: {error}"));
+        }
+        self.collector.advance(Offset(at + 1));
+        Ok(())
+    }
+
+    fn collect(&mut self, at: i64, record: &Record) -> Result<(), PartialError> {
+        let (from, output) = (message(at, record.from), self.output as u32);
+        match &record.content {
+            Content::Partial(header, rows) => {
+                self.collector.partial(from, read_partial(header, rows, output, &self.program)?);
+            }
+            Content::Seal(body) => self.collector.seal(from, &read_seal(body, output)?),
+            Content::Fence => self.collector.fence(from),
+            Content::Report(_) => {}
+        }
+        Ok(())
+    }
+
+    fn write_report(&mut self, publisher: &Publisher, partition: i32, body: &BatchBody) -> Result<(), PublishError> {
+        write(publisher, &table::report(&publisher.plan, partition, body)?)?;
+        if let Some(samples) = table::samples(&publisher.plan, partition, body)? {
+            write(publisher, &samples)?;
+        }
+        self.reports += 1;
+        Ok(())
+    }
+
+    /// Writes every window that is complete.
+    pub(super) fn write_complete(&mut self, publisher: &Publisher) -> Result<(), PublishError> {
+        for published in self.collector.complete()? {
+            let table = table::gold(&publisher.plan, &published, self.output)?;
+            match self.foreign_file(publisher, &published, &table)? {
+                Some(other) => {
+                    let partition = published.sources.first().map_or(Partition(-1), |(partition, _)| *partition);
+                    self.collector.diverge(published.window, partition, other, table.name);
+                }
+                None => {
+                    write(publisher, &table)?;
+                    self.collector.published(published.window);
+                    self.windows += 1;
+                }
+            }
+        }
+        if let Some(divergence) = self.collector.divergences().last() {
+            let what = format!("output {}", self.output);
+            publisher.status.trouble(&what, "Divergence", describe(divergence));
+        }
+        Ok(())
+    }
+
+    /// A file of the same window with another digest.
+    fn foreign_file(
+        &self,
+        publisher: &Publisher,
+        published: &Published,
+        table: &Table,
+    ) -> Result<Option<String>, PublishError> {
+        let names = persist_sink(publisher, || publisher.store.names(&table.folder))?;
+        let prefix = gold_prefix(published, self.output);
+        let foreign = |name: &String| name.starts_with(&prefix) && name.ends_with(".parquet") && *name != table.name;
+        Ok(names.into_iter().find(foreign))
+    }
+
+    pub(super) fn report(&self) -> OutputReport {
+        let until = self.collector.published_until();
+        let waiting = self.collector.waiting().map(|(window, unsealed)| WaitingWindow {
+            start: window.start.0,
+            end: window.end.0,
+            unsealed: unsealed.into_iter().map(|partition| partition.0).collect(),
+        });
+        OutputReport {
+            output: self.output,
+            position: self.position,
+            published_until: (until != EventTime::NEVER).then_some(until.0),
+            windows_published: self.windows,
+            reports_published: self.reports,
+            waiting: waiting.collect(),
+            divergences: self.collector.divergences().iter().map(describe).collect(),
+        }
+    }
+}
+
+fn message(at: i64, from: Sender) -> Message {
+    Message { at: Offset(at), partition: Partition(from.partition), incarnation: from.incarnation }
+}
+
+fn describe(divergence: &stream_core::Divergence) -> String {
+    let (start, end) = (divergence.window.start, divergence.window.end);
+    let (partition, known, other) = (divergence.partition, &divergence.known, &divergence.other);
+    format!("window {start}..{end} is stopped: partition {partition} gave '{known}' and then '{other}'")
+}
+
+fn write(publisher: &Publisher, table: &Table) -> Result<(), PublishError> {
+    persist_sink(publisher, || publisher.store.create(&table.path(), &table.bytes)).map(drop)
+}
+
+/// Repeats `action` on the store until it succeeds: a full or missing disk stops publishing and loses nothing.
+fn persist_sink<T>(
+    publisher: &Publisher,
+    mut action: impl FnMut() -> Result<T, super::StoreError>,
+) -> Result<T, PublishError> {
+    let mut backoff = Backoff::default();
+    loop {
+        match action() {
+            Ok(done) => {
+                publisher.status.recovered("sink");
+                return Ok(done);
+            }
+            Err(error) => publisher.status.trouble("sink", "SinkUnavailable", error.to_string()),
+        }
+        if publisher.stop.wait(backoff.next()) {
+            return Err(PublishError::Stopped);
+        }
+    }
+}

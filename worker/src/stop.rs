@@ -1,0 +1,53 @@
+//! The one cancellation tree: whoever waits, waits here, and is woken when the worker is to stop.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A request to stop, shared by all tasks of a worker.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<(Mutex<bool>, Condvar)>);
+
+impl Stop {
+    /// Asks all to stop.
+    pub fn request(&self) {
+        let (requested, woken) = &*self.0;
+        *requested.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        woken.notify_all();
+    }
+
+    /// Whether somebody asked.
+    pub fn is_requested(&self) -> bool {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for `time` or the request; true when it was requested.
+    pub fn wait(&self, time: Duration) -> bool {
+        let (requested, woken) = &*self.0;
+        let until = Instant::now() + time;
+        let mut requested = requested.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*requested {
+            let Some(left) = until.checked_duration_since(Instant::now()) else { break };
+            requested = woken.wait_timeout(requested, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *requested
+    }
+}
+
+/// Waiting times that double from a tenth of a second up to ten seconds.
+#[derive(Debug)]
+pub struct Backoff(Duration);
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self(Duration::from_millis(100))
+    }
+}
+
+impl Backoff {
+    /// The next waiting time.
+    pub fn next(&mut self) -> Duration {
+        let time = self.0;
+        self.0 = (self.0 * 2).min(Duration::from_secs(10));
+        time
+    }
+}

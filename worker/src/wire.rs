@@ -1,0 +1,149 @@
+//! Between what the core gives out and the records of the partials topic.
+
+use std::io::Cursor;
+
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use schemas::report::Ledger;
+use schemas::wire::{BatchBody, ClosedBody, Content, PartialHeader, RuleBody, SampleBody, SealBody};
+use stream_core::{BatchReport, ClosedWindow, Digest, EventTime, Offset, Partial, Program, Seal, Verdict, Verdicts, Window};
+use thiserror::Error;
+
+/// A record of the partials topic that does not fit this pipeline. Nobody can mend it but the one who wrote it.
+#[derive(Debug, Error)]
+pub enum PartialError {
+    /// The rows are no Arrow stream.
+    #[error("the rows of a partial do not parse: {0}")]
+    ReadRows(#[from] ArrowError),
+    /// The rows have other columns than this pipeline's partials.
+    #[error("a partial has the columns {found}, expected {wanted}; raise spec.revision when the meaning changes")]
+    OtherColumns {
+        /// Its columns.
+        found: String,
+        /// Ours.
+        wanted: String,
+    },
+    /// A digest is not 32 hexadecimal digits.
+    #[error("'{found}' is no digest, expected 32 hexadecimal digits")]
+    ParseDigest {
+        /// What it is.
+        found: String,
+    },
+}
+
+/// A partial as a record's content.
+pub fn partial_content(partial: &Partial) -> Result<Content, ArrowError> {
+    let mut writer = StreamWriter::try_new(Vec::new(), &partial.rows.schema())?;
+    writer.write(&partial.rows)?;
+    let header = PartialHeader {
+        start: partial.window.start.0,
+        end: partial.window.end.0,
+        part: partial.part,
+        digest: partial.digest.to_string(),
+    };
+    Ok(Content::Partial(header, writer.into_inner()?))
+}
+
+/// A partial from a record's content, its columns checked against the program.
+pub fn read_partial(header: &PartialHeader, rows: &[u8], output: u32, program: &Program) -> Result<Partial, PartialError> {
+    let reader = StreamReader::try_new(Cursor::new(rows), None)?;
+    let (wanted, found) = (program.partial_schema(), reader.schema());
+    if wanted.fields() != found.fields() {
+        return Err(PartialError::OtherColumns { found: names(&found), wanted: names(&wanted) });
+    }
+    let batches = reader.collect::<Result<Vec<RecordBatch>, _>>()?;
+    Ok(Partial {
+        window: window(header.start, header.end),
+        output,
+        part: header.part,
+        rows: arrow::compute::concat_batches(&wanted, &batches)?,
+        digest: digest(&header.digest)?,
+    })
+}
+
+fn names(schema: &arrow::datatypes::Schema) -> String {
+    let columns = schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type()));
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+/// The part of a seal that concerns one output.
+pub fn seal_body(seal: &Seal, output: u32) -> SealBody {
+    let closed = seal.closed.iter().filter(|closed| closed.output == output).map(|closed| ClosedBody {
+        start: closed.window.start.0,
+        end: closed.window.end.0,
+        parts: closed.parts,
+        records: closed.records,
+        first_offset: closed.first.0,
+        end_offset: closed.end.0,
+        digest: closed.digest.to_string(),
+    });
+    SealBody { until: seal.until.0, at: seal.at.0, closed: closed.collect() }
+}
+
+/// A seal from its record.
+pub fn read_seal(body: &SealBody, output: u32) -> Result<Seal, PartialError> {
+    let closed = body.closed.iter().map(|closed| {
+        Ok(ClosedWindow {
+            window: window(closed.start, closed.end),
+            output,
+            parts: closed.parts,
+            records: closed.records,
+            first: Offset(closed.first_offset),
+            end: Offset(closed.end_offset),
+            digest: digest(&closed.digest)?,
+        })
+    });
+    Ok(Seal { until: EventTime(body.until), at: Offset(body.at), closed: closed.collect::<Result<_, PartialError>>()? })
+}
+
+/// A batch report as a record's content; the rules' names and fingerprints come from the plan.
+pub fn report_body(report: &BatchReport, plan: &plan::Plan) -> BatchBody {
+    let rules = plan.rules.iter().zip(&report.rules).map(|(rule, counts)| RuleBody {
+        name: rule.name.clone(),
+        fingerprint: rule.fingerprint.clone(),
+        evaluated: counts.evaluated,
+        violations: counts.violations,
+        skipped: counts.skipped,
+    });
+    let samples = report.samples.iter().map(|sample| SampleBody {
+        rule: plan.rules[sample.rule].name.clone(),
+        offset: sample.offset.0,
+        event_id: sample.event_id.clone(),
+    });
+    BatchBody {
+        first_offset: report.first.0,
+        end_offset: report.end.0,
+        first_log_time: report.first_log_time.0,
+        last_log_time: report.last_log_time.0,
+        ledger: ledger(&report.verdicts),
+        gaps: report.gaps,
+        rules: rules.collect(),
+        latency: report.latency.buckets().collect(),
+        samples: samples.collect(),
+    }
+}
+
+/// Verdict counts in the words of the report.
+pub fn ledger(verdicts: &Verdicts) -> Ledger {
+    Ledger {
+        consumed: verdicts.consumed(),
+        counted: verdicts.of(Verdict::Counted),
+        duplicate: verdicts.of(Verdict::Duplicate),
+        late: verdicts.of(Verdict::Late),
+        filtered: verdicts.of(Verdict::Filtered),
+        invalid: verdicts.of(Verdict::Invalid),
+        undecodable: verdicts.of(Verdict::Undecodable),
+    }
+}
+
+fn window(start: i64, end: i64) -> Window {
+    Window { start: EventTime(start), end: EventTime(end) }
+}
+
+fn digest(text: &str) -> Result<Digest, PartialError> {
+    let wrong = || PartialError::ParseDigest { found: text.to_owned() };
+    let number = (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok()).flatten();
+    Ok(Digest(number.ok_or_else(wrong)?.to_be_bytes()))
+}
