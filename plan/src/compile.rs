@@ -1,20 +1,117 @@
-//! The order in which a manifest is compiled.
+//! The order in which a manifest is judged: the manifest's own, everything, before anything is bound to columns.
 
-use schemas::spec::AnalyticsPipeline;
+use schemas::spec::{API_VERSION, AnalyticsPipeline, KIND};
 
-use crate::{Path, Plan, Problem, Problems, codes};
+use crate::avro::Fields;
+use crate::connect::Topics;
+use crate::measures::{self, TypedGroup, TypedMeasure};
+use crate::names::is_kebab;
+use crate::rules::{self, Times, TypedRule};
+use crate::sql::{self, Lowered, Text};
+use crate::timing::Watermark;
+use crate::{
+    BatchPlan, KafkaPlan, Path, Plan, Problem, Problems, SinkPlan, WindowPlan, WorkersPlan, codes, connect, source,
+    store, timing,
+};
 
 impl Plan {
     /// Compiles a manifest.
     ///
     /// # Errors
-    /// Every problem of the manifest at once.
+    /// Every problem of the manifest at once, in the order of the manifest's fields.
     pub fn compile(pipeline: &AnalyticsPipeline) -> Result<Self, Problems> {
-        let _ = pipeline;
-        Err(Problems(vec![Problem::new(
-            codes::SCHEMA,
-            Path::default(),
-            "not compiled yet",
-        )]))
+        Judged::of(pipeline)?.bind(pipeline).map_err(|problem| Problems(vec![problem]))
+    }
+}
+
+/// A manifest without problems, expressions typed over all fields of the schema.
+pub(crate) struct Judged {
+    pub(crate) kafka: KafkaPlan,
+    pub(crate) registry_url: String,
+    pub(crate) topics: Topics,
+    pub(crate) fields: Fields,
+    pub(crate) watermark: Watermark,
+    pub(crate) filter: Option<Lowered>,
+    pub(crate) batch: BatchPlan,
+    pub(crate) rules: Vec<TypedRule>,
+    pub(crate) window: WindowPlan,
+    pub(crate) groups: Vec<TypedGroup>,
+    pub(crate) measures: Vec<TypedMeasure>,
+    pub(crate) sink: SinkPlan,
+    pub(crate) workers: WorkersPlan,
+    pub(crate) close_when_idle_for_ms: Option<i64>,
+}
+
+impl Judged {
+    fn of(pipeline: &AnalyticsPipeline) -> Result<Self, Problems> {
+        let spec = &pipeline.spec;
+        let mut problems = Vec::new();
+        let found = &mut problems;
+        identity(pipeline, found);
+        let kafka = connect::kafka(&spec.kafka, found);
+        let registry_url = connect::registry(spec, found);
+        let topics = connect::topics(&pipeline.metadata.name, spec, found);
+        let fields = source::fields(&spec.source.schema, found);
+        let known = fields.as_ref();
+        source::check(spec, known, found);
+        let watermark = timing::watermark(spec, found);
+        let filter_text = spec.filter.as_ref().map(|sql| Text::new(sql, Path::of("spec.filter"), "filter"));
+        let filter = filter_text.and_then(|source| sql::condition(&source, known, found));
+        let batch = timing::batch(spec, found);
+        let times = Times { event: &spec.source.event_time, ingest: spec.source.ingest_time.as_deref() };
+        let rules = rules::compile(&spec.quality, known, times, found);
+        let window = timing::window(spec, found);
+        let groups = measures::groups(spec, known, found);
+        let measures = measures::measures(spec, known, found);
+        let sink = store::sink(spec, found);
+        connect::partials(spec, found);
+        let workers = store::workers(spec, found);
+        revision(spec.revision, found);
+        let close_when_idle_for_ms = timing::close_when_idle_for(spec, found);
+        match (fields, sink) {
+            (Some(fields), Some(sink)) if problems.is_empty() => Ok(Self {
+                kafka,
+                registry_url,
+                topics,
+                fields,
+                watermark,
+                filter,
+                batch,
+                rules,
+                window,
+                groups,
+                measures,
+                sink,
+                workers,
+                close_when_idle_for_ms,
+            }),
+            _ => Err(Problems(problems)),
+        }
+    }
+}
+
+fn identity(pipeline: &AnalyticsPipeline, problems: &mut Vec<Problem>) {
+    let given = [("apiVersion", &pipeline.api_version, API_VERSION), ("kind", &pipeline.kind, KIND)];
+    for (key, value, allowed) in given {
+        if value != allowed {
+            let message = format!("the {key} is '{value}'");
+            problems
+                .push(Problem::new(codes::IDENTITY, Path::of(key), message).help(format!("allowed is '{allowed}'")));
+        }
+    }
+    let name = &pipeline.metadata.name;
+    if !is_kebab(name, 50) {
+        let message = format!("'{name}' is not a pipeline name");
+        problems.push(
+            Problem::new(codes::NAME_SYNTAX, Path::of("metadata.name"), message)
+                .help("allowed are lower case letters, digits and '-', at most 50"),
+        );
+    }
+}
+
+fn revision(revision: i64, problems: &mut Vec<Problem>) {
+    if revision < 1 {
+        let message = format!("the revision is {revision}");
+        problems.push(Problem::new(codes::RANGE, Path::of("spec.revision"), message).help("allowed is 1 or more"));
     }
 }

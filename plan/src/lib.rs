@@ -3,13 +3,28 @@
 //! The crate is pure: no files, no network, no clock. Operator, worker and command line all go through
 //! [`Plan::compile`], so a manifest means the same everywhere.
 
+mod avro;
+mod bind;
 mod compile;
+mod connect;
+mod literal;
+mod measures;
+mod names;
 mod problem;
+mod rules;
 mod shape;
+mod source;
+mod sql;
+mod store;
+mod timing;
+mod types;
 
 pub use problem::{Path, Problem, Problems, Segment, codes};
 pub use schemas::spec::{Compatibility, Isolation, LatePolicy, OnDataLoss, OnViolation};
 pub use shape::{
-    Aggregate, BatchPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, RulePlan,
-    SinkLocation, SinkPlan, SourcePlan, TopicPlan, WindowPlan, WorkersPlan,
+    Aggregate, BatchPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, RulePlan, SinkLocation, SinkPlan,
+    SourcePlan, TopicPlan, WindowPlan, WorkersPlan,
 };
+
+#[cfg(test)]
+mod tests;

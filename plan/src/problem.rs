@@ -22,11 +22,7 @@ pub struct Path(pub Vec<Segment>);
 impl Path {
     /// The path of dotted keys, for example `spec.window.size`.
     pub fn of(keys: &str) -> Self {
-        Self(
-            keys.split('.')
-                .map(|key| Segment::Key(key.to_owned()))
-                .collect(),
-        )
+        Self(keys.split('.').map(|key| Segment::Key(key.to_owned())).collect())
     }
 
     /// This path and one more key.
@@ -77,13 +73,7 @@ pub struct Problem {
 impl Problem {
     /// A problem with neither span nor help.
     pub fn new(code: &'static str, path: Path, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            path,
-            message: message.into(),
-            span: None,
-            help: None,
-        }
+        Self { code, path, message: message.into(), span: None, help: None }
     }
 
     /// With the place inside the string value.

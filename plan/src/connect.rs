@@ -1,0 +1,189 @@
+//! How to reach the outside: Kafka, its topics, the registry.
+
+use schemas::spec::{AnalyticsPipelineSpec, DeadLetter, Kafka, Management, Mechanism, Protocol, Topic};
+
+use crate::names::{is_topic, quoted};
+use crate::{KafkaPlan, Path, Problem, TopicPlan, codes};
+
+/// Properties that Sluice sets itself, because its guarantees rest on them or because they have a field of their own.
+const OWN_PROPERTIES: &[&str] = &[
+    "acks",
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "enable.partition.eof",
+    "group.id",
+    "group.instance.id",
+    "isolation.level",
+    "metadata.broker.list",
+    "partition.assignment.strategy",
+    "request.required.acks",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.password",
+    "sasl.username",
+    "security.protocol",
+    "transactional.id",
+];
+
+/// Compiles `spec.kafka`.
+pub(crate) fn kafka(kafka: &Kafka, problems: &mut Vec<Problem>) -> KafkaPlan {
+    let path = Path::of("spec.kafka");
+    let brokers: Vec<&str> = kafka.bootstrap_servers.split(',').map(str::trim).collect();
+    for broker in &brokers {
+        let port = broker.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+        if !port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0)) {
+            problems.push(
+                Problem::new(
+                    codes::ADDRESS,
+                    path.key("bootstrapServers"),
+                    format!("'{broker}' is not a broker's address"),
+                )
+                .help("allowed is 'host:port', several separated by commas"),
+            );
+        }
+    }
+    for key in kafka.properties.keys().filter(|key| OWN_PROPERTIES.contains(&key.as_str())) {
+        let path = path.key("properties").key(key);
+        problems.push(
+            Problem::new(codes::KAFKA_PROPERTY, path, format!("the Kafka property '{key}' is Sluice's own"))
+                .help(format!("allowed are others than {}", quoted(OWN_PROPERTIES.iter().copied()))),
+        );
+    }
+    let mut properties = security(kafka, &path.key("security"), problems);
+    properties.extend(kafka.properties.iter().map(|(key, value)| (key.clone(), value.clone())));
+    KafkaPlan { bootstrap: brokers.join(","), properties }
+}
+
+fn security(kafka: &Kafka, path: &Path, problems: &mut Vec<Problem>) -> Vec<(String, String)> {
+    let Some(security) = &kafka.security else { return Vec::new() };
+    let refuse =
+        |key: &str, message: &str, help: &str| Problem::new(codes::SECURITY, path.key(key), message).help(help);
+    let uses_sasl = matches!(security.protocol, Protocol::SaslPlaintext | Protocol::SaslSsl);
+    if uses_sasl && security.mechanism.is_none() {
+        problems.push(refuse(
+            "protocol",
+            "the protocol needs a 'mechanism'",
+            "allowed are 'Plain', 'ScramSha256' and 'ScramSha512'",
+        ));
+    }
+    if uses_sasl && security.credentials_secret_ref.is_none() {
+        problems.push(refuse(
+            "protocol",
+            "the protocol needs a 'credentialsSecretRef'",
+            "name a secret with 'username' and 'password'",
+        ));
+    }
+    if !uses_sasl && security.mechanism.is_some() {
+        problems.push(refuse(
+            "mechanism",
+            "the protocol has no mechanism",
+            "allowed with 'SaslPlaintext' and 'SaslSsl' only",
+        ));
+    }
+    let protocol = match security.protocol {
+        Protocol::Plaintext => "plaintext",
+        Protocol::Ssl => "ssl",
+        Protocol::SaslPlaintext => "sasl_plaintext",
+        Protocol::SaslSsl => "sasl_ssl",
+    };
+    let mut properties = vec![("security.protocol".to_owned(), protocol.to_owned())];
+    properties.extend(security.mechanism.filter(|_| uses_sasl).map(|mechanism| {
+        let name = match mechanism {
+            Mechanism::Plain => "PLAIN",
+            Mechanism::ScramSha256 => "SCRAM-SHA-256",
+            Mechanism::ScramSha512 => "SCRAM-SHA-512",
+        };
+        ("sasl.mechanism".to_owned(), name.to_owned())
+    }));
+    properties
+}
+
+/// Compiles `spec.schemaRegistry.url`.
+pub(crate) fn registry(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) -> String {
+    let url = spec.schema_registry.url.trim_end_matches('/');
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    if !rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace)) {
+        let path = Path::of("spec.schemaRegistry.url");
+        let message = format!("'{}' is not the address of a registry", spec.schema_registry.url);
+        problems.push(Problem::new(codes::ADDRESS, path, message).help("allowed is 'http://host:port' or 'https://…'"));
+    }
+    url.to_owned()
+}
+
+/// The topics of a pipeline.
+pub(crate) struct Topics {
+    pub(crate) source: TopicPlan,
+    pub(crate) dead_letter: TopicPlan,
+    pub(crate) partials: TopicPlan,
+}
+
+/// Compiles the topics.
+pub(crate) fn topics(name: &str, spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) -> Topics {
+    let source_path = Path::of("spec.source.topic");
+    let dead_path = Path::of("spec.deadLetter.topic");
+    let source = topic(&spec.source.topic, &source_path, problems);
+    let dead_letter = match &spec.dead_letter {
+        Some(DeadLetter { topic: dead_letter }) => topic(dead_letter, &dead_path, problems),
+        None => internal(format!("{name}.dlq.v1"), 1, source.replication_factor),
+    };
+    let partials = &spec.partials;
+    let partials = internal(format!("{name}.partials.v1"), partials.partitions, partials.replication_factor);
+    let pairs = [
+        (&source, &partials, &source_path),
+        (&dead_letter, &source, &dead_path),
+        (&dead_letter, &partials, &dead_path),
+    ];
+    for (one, other, path) in pairs {
+        if one.name == other.name {
+            let message = format!("the topic '{}' has another use in this pipeline", one.name);
+            problems.push(Problem::new(codes::NAME_DUPLICATE, path.key("name"), message).help("choose another topic"));
+        }
+    }
+    Topics { source, dead_letter, partials }
+}
+
+/// Checks `spec.partials`.
+pub(crate) fn partials(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) {
+    problems.extend(at_least_one(spec.partials.partitions, &Path::of("spec.partials.partitions")));
+}
+
+fn topic(topic: &Topic, path: &Path, problems: &mut Vec<Problem>) -> TopicPlan {
+    if !is_topic(&topic.name) {
+        let message = format!("'{}' is not a topic name", topic.name);
+        problems.push(
+            Problem::new(codes::NAME_SYNTAX, path.key("name"), message)
+                .help("allowed are letters, digits, '.', '_' and '-', at most 249"),
+        );
+    }
+    problems.extend(at_least_one(topic.partitions, &path.key("partitions")));
+    let managed = topic.management == Management::Managed;
+    let mut config = topic.config.clone();
+    if managed {
+        config.entry(TIMESTAMP_TYPE.to_owned()).or_insert_with(|| LOG_APPEND.to_owned());
+    }
+    TopicPlan {
+        name: topic.name.clone(),
+        partitions: topic.partitions,
+        replication_factor: topic.replication_factor,
+        config: config.into_iter().collect(),
+        managed,
+    }
+}
+
+const TIMESTAMP_TYPE: &str = "message.timestamp.type";
+const LOG_APPEND: &str = "LogAppendTime";
+
+fn internal(name: String, partitions: u32, replication_factor: Option<u16>) -> TopicPlan {
+    let config = vec![(TIMESTAMP_TYPE.to_owned(), LOG_APPEND.to_owned())];
+    TopicPlan { name, partitions, replication_factor, config, managed: true }
+}
+
+fn at_least_one(partitions: u32, path: &Path) -> Option<Problem> {
+    (partitions == 0).then(|| {
+        Problem::new(codes::RANGE, path.clone(), "a topic without partitions holds nothing")
+            .help("allowed is at least 1")
+    })
+}

@@ -1,0 +1,155 @@
+//! What the quickstart manifest compiles to.
+
+use arrow_schema::{DataType, TimeUnit};
+
+use super::{compile, quickstart, with};
+use crate::{Aggregate, PartitionKey, Plan, SinkLocation};
+
+fn plan() -> Plan {
+    Plan::compile(&quickstart()).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn names_and_numbers() {
+    let plan = plan();
+    assert_eq!((plan.name.as_str(), plan.revision, plan.suspend), ("revenue-5m", 1, false));
+    assert_eq!((plan.source.topic.as_str(), plan.source.partitions), ("sales.events.v1", 3));
+    assert_eq!(plan.dead_letter_topic, "sales.events.dlq.v1");
+    assert_eq!((plan.partials_topic.as_str(), plan.partials_partitions), ("revenue-5m.partials.v1", 1));
+    assert_eq!((plan.delay_ms, plan.idle_after_ms, plan.max_future_skew_ms), (600_000, 60_000, 300_000));
+    assert_eq!((plan.window.size_ms, plan.window.offset_ms), (300_000, 0));
+    assert_eq!((plan.batch.interval_ms, plan.batch.max_records, plan.batch.samples_per_rule), (60_000, 1_000_000, 10));
+    assert_eq!(plan.sink.location, SinkLocation::File { path: "/data".to_owned() });
+    assert_eq!(plan.sink.partition_by, [PartitionKey::Date]);
+    let log_append = ("message.timestamp.type".to_owned(), "LogAppendTime".to_owned());
+    assert!(plan.topics.iter().all(|topic| topic.managed && topic.config == [log_append.clone()]));
+}
+
+#[test]
+fn only_used_fields_are_decoded() {
+    let plan = plan();
+    let names: Vec<&str> = plan.arrow_schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let used = ["event_id", "event_time", "ingest_time", "account_id", "plan_tier", "region", "currency", "amount"];
+    assert_eq!(names, used);
+    assert_eq!((plan.event_id, plan.event_time, plan.ingest_time), (0, 1, Some(2)));
+    let millis = DataType::Timestamp(TimeUnit::Millisecond, Some("+00:00".into()));
+    assert_eq!(*plan.arrow_schema.field(1).data_type(), millis);
+    assert_eq!(*plan.arrow_schema.field(7).data_type(), DataType::Decimal128(12, 2));
+    assert!(!plan.reader_schema.contains("user_id") && plan.full_schema.contains("user_id"));
+}
+
+#[test]
+fn a_field_that_defines_a_used_type_is_kept() {
+    let color = r#"{"type":"record","name":"R","fields":[
+        {"name":"event_id","type":"string"},
+        {"name":"event_time","type":{"type":"long","logicalType":"timestamp-millis"}},
+        {"name":"first","type":{"type":"enum","name":"Color","symbols":["red","blue"]}},
+        {"name":"second","type":["null","Color"],"default":null},
+        {"name":"third","type":"string"}]}"#;
+    let mut manifest = with("/spec/source/schema/avro", color.into());
+    for (pointer, value) in [
+        ("/spec/source/ingestTime", serde_json::Value::Null),
+        ("/spec/quality/rules", serde_json::json!([{"name": "blue", "field": "second", "oneOf": ["blue"]}])),
+        ("/spec/groupBy", serde_json::json!(["second"])),
+        ("/spec/measures", serde_json::json!([{"name": "n", "expression": "count(*)"}])),
+    ] {
+        super::set(&mut manifest, pointer, value);
+    }
+    let plan = compile(manifest).unwrap_or_else(|problems| panic!("{problems}"));
+    let names: Vec<&str> = plan.arrow_schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(names, ["event_id", "event_time", "first", "second"]);
+    assert_eq!((plan.groups[0].column, &plan.groups[0].data_type), (3, &DataType::Utf8));
+}
+
+#[test]
+fn groups_and_measures_are_typed() {
+    let plan = plan();
+    let groups: Vec<_> =
+        plan.groups.iter().map(|group| (group.name.as_str(), group.column, &group.data_type)).collect();
+    assert_eq!(groups, [("region", 5, &DataType::Utf8), ("plan_tier", 4, &DataType::Utf8)]);
+    let revenue = &plan.measures[0];
+    assert_eq!((revenue.function, revenue.scale), (Aggregate::Sum, 2));
+    assert_eq!(revenue.argument_type, Some(DataType::Decimal128(12, 2)));
+    assert_eq!(revenue.output_type, DataType::Decimal128(38, 2));
+    let count = &plan.measures[1];
+    assert_eq!(
+        (count.function, &count.output_type, count.argument.is_none()),
+        (Aggregate::CountAll, &DataType::Int64, true)
+    );
+}
+
+#[test]
+fn output_types_of_measures() {
+    let cases = [
+        ("sum(schema_version)", Some(DataType::Int64), DataType::Int64, 0),
+        ("sum(cast(amount as double))", Some(DataType::Float64), DataType::Decimal128(38, 6), 6),
+        ("avg(amount)", Some(DataType::Decimal128(12, 2)), DataType::Decimal128(38, 6), 2),
+        ("avg(schema_version)", Some(DataType::Int64), DataType::Decimal128(38, 4), 0),
+        ("count(user_id)", Some(DataType::Utf8), DataType::Int64, 0),
+        ("min(schema_version)", Some(DataType::Int32), DataType::Int32, 0),
+        ("MAX(upper(region)) filter (where amount > 10)", Some(DataType::Utf8), DataType::Utf8, 0),
+        ("sum(amount * 1.2)", Some(DataType::Decimal128(15, 3)), DataType::Decimal128(38, 3), 3),
+    ];
+    for (expression, argument_type, output_type, scale) in cases {
+        let plan = compile(with("/spec/measures/0/expression", expression.into()))
+            .unwrap_or_else(|problems| panic!("{expression}: {problems}"));
+        let measure = &plan.measures[0];
+        assert_eq!(
+            (&measure.argument_type, &measure.output_type, measure.scale),
+            (&argument_type, &output_type, scale),
+            "{expression}"
+        );
+    }
+}
+
+/// Literals take the column's type at compile time: no cast of a column is left for run time.
+#[test]
+fn the_checks_that_run() {
+    let plan = plan();
+    let checks: Vec<String> = plan.rules.iter().map(|rule| rule.check.to_string()).collect();
+    assert_eq!(
+        checks,
+        [
+            "amount@7 IS NOT NULL",
+            "plan_tier@4 IN (SET) ([free, starter, pro, enterprise])",
+            "region@5 IN (SET) ([us, eu, apac, latam])",
+            "currency@6 = USD OR currency@6 = EUR OR currency@6 = GBP",
+            "amount@7 >= Some(0),12,2",
+            "TRY_CAST(ingest_time@2 AS Int64) - TRY_CAST(event_time@1 AS Int64) <= 300000",
+            "plan_tier@4 != free OR amount@7 = Some(0),12,2",
+        ]
+    );
+}
+
+#[test]
+fn rules_explain_themselves() {
+    let plan = plan();
+    let expected: Vec<&str> = plan.rules.iter().map(|rule| rule.expected.as_str()).collect();
+    assert_eq!(
+        expected,
+        [
+            "not null: 'event_id', 'event_time', 'account_id', 'amount'",
+            "one of 'free', 'starter', 'pro', 'enterprise'",
+            "one of 'us', 'eu', 'apac', 'latam'",
+            "one of 'USD', 'EUR', 'GBP'",
+            "at least 0",
+            "ingested within 5m of the event",
+            "plan_tier <> 'free' or amount = 0",
+        ]
+    );
+    assert_eq!(plan.rules[0].columns, [0, 1, 3, 7]);
+    assert_eq!((plan.rules[1].field.as_deref(), plan.rules[6].field.as_deref()), (Some("plan_tier"), None));
+}
+
+#[test]
+fn a_fingerprint_is_the_meaning_of_a_rule() {
+    let of = |pointer: &str, value: serde_json::Value| {
+        let plan = compile(with(pointer, value)).unwrap_or_else(|problems| panic!("{problems}"));
+        plan.rules[6].fingerprint.clone()
+    };
+    let baseline = plan().rules[6].fingerprint.clone();
+    assert_eq!(baseline.len(), 32);
+    assert_eq!(of("/spec/quality/rules/6/name", "renamed".into()), baseline);
+    assert_eq!(of("/spec/quality/rules/6/expression", "plan_tier <> 'free'  OR amount = 0".into()), baseline);
+    assert_ne!(of("/spec/quality/rules/6/expression", "plan_tier <> 'free' or amount = 1".into()), baseline);
+}
