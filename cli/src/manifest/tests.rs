@@ -1,0 +1,89 @@
+//! Shapes and places: what a file's problems are and which characters they point at.
+
+use super::*;
+
+fn findings(text: &str) -> Vec<String> {
+    let source = Source::new("p.yaml", text);
+    let mut lines = Vec::new();
+    for document in read(&source) {
+        let Document::Broken { findings, .. } = document else { continue };
+        for Finding { code, path, message, help, range } in findings {
+            let Place { line, column } = source.place(range.start);
+            let (at, help) = (&source.text[range], help.unwrap_or_default());
+            lines.push(format!("{line}:{column} {code} {path} [{at}] {message} | {help}"));
+        }
+    }
+    lines
+}
+
+const HEAD: &str = "apiVersion: sluice.dev/v1alpha1\nkind: AnalyticsPipeline\nmetadata: {name: p}\n";
+
+#[test]
+fn malformed_yaml_points_at_the_character() {
+    let open = "apiVersion: sluice.dev/v1alpha1\nkind: [AnalyticsPipeline\nmetadata: {name: p}\n";
+    assert_eq!(findings(open), ["3:9 SL0001  [:] malformed YAML: illegal placement of ':' indicator | "]);
+    assert_eq!(findings("a: b\n  c: d\n").len(), 1);
+    assert_eq!(findings("a: 'b\n").len(), 1);
+    assert_eq!(findings("a: *b\n"), ["1:4 SL0001  [*] malformed YAML: while parsing node, found unknown anchor | "]);
+}
+
+#[test]
+fn every_problem_of_the_shape_is_found_at_once() {
+    let text = format!(
+        "{HEAD}spec:\n  kafka: {{bootstrapServers: 9092}}\n  schemaRegistry: x\n  source:\n    topic: {{name: t, partitions: 0, \
+         partitons: 3}}\n    schema: {{subject: no, compatibility: backward}}\n    eventId: a\n    watermark: {{delay: 5x}}\n    \
+         watermark: {{delay: 5}}\n  quality:\n    rules:\n      name: a\n  windows: {{size: 5m}}\n  measures:\n"
+    );
+    assert_eq!(
+        findings(&text),
+        [
+            "4:1 SL0003 spec [spec] missing field 'sink' | required are 'kafka', 'schemaRegistry', 'source', 'window', \
+             'measures', 'sink'",
+            "5:29 SL0004 spec.kafka.bootstrapServers [9092] expected a string, found the number 9092 | put it in quotes: \
+             \"9092\"",
+            "6:19 SL0004 spec.schemaRegistry [x] expected a mapping, found the string 'x' | allowed fields are 'url', \
+             'credentialsSecretRef'",
+            "7:3 SL0003 spec.source [source] missing field 'eventTime' | required are 'topic', 'schema', 'eventId', \
+             'eventTime'",
+            "8:34 SL0005 spec.source.topic.partitions [0] 0 is out of range | allowed is a whole number from 1 to \
+             4294967295",
+            "8:37 SL0002 spec.source.topic.partitons [partitons] unknown field 'partitons' | did you mean 'partitions'?",
+            "9:23 SL0004 spec.source.schema.subject [no] expected a string, found the boolean 'no' | put it in quotes: \
+             \"no\"",
+            "9:42 SL0005 spec.source.schema.compatibility [backward] unknown value 'backward' | did you mean 'Backward'?",
+            "12:5 SL0006 spec.source.watermark [watermark] field 'watermark' is there twice | keep one of them",
+            "12:24 SL0005 spec.source.watermark.delay [5] invalid duration '5' | allowed is a whole number with a unit, \
+             'ms', 's', 'm', 'h' or 'd', for example '90s'",
+            "14:5 SL0004 spec.quality.rules [rules] expected a list, found a mapping | ",
+            "16:3 SL0002 spec.windows [windows] unknown field 'windows' | did you mean 'window'?",
+            "17:3 SL0004 spec.measures [measures] expected a list, found nothing | ",
+        ]
+    );
+}
+
+#[test]
+fn aliases_are_followed_but_not_without_end() {
+    let text =
+        format!("{HEAD}spec: &s\n  kafka: {{bootstrapServers: &k 'a:1'}}\n  schemaRegistry: {{url: *k, x: 1}}\n");
+    assert!(findings(&text).iter().any(|line| line.contains("unknown field 'x'")));
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..8 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    let found = findings(&bomb);
+    assert!(found[0].ends_with("malformed YAML: more than 100000 values, aliases resolved | "), "{found:?}");
+}
+
+#[test]
+fn folded_text_is_located_by_its_letters() {
+    let file = "a: >-\n  one\n  two three\n\n  four\nb: 'one\n  two'\n";
+    let (documents, _) = tree::parse(file);
+    let at = |key: &str, within: std::ops::Range<usize>| {
+        let range = documents[0].locate(file, &plan::Path::of(key), Some(&within));
+        (&file[range.clone()], range.start)
+    };
+    assert_eq!(at("a", 4..7), ("two", 14));
+    assert_eq!(at("a", 14..18), ("four", 27));
+    assert_eq!(at("b", 4..7), ("two", 43));
+}
