@@ -12,7 +12,7 @@ use datafusion_common::DFSchema;
 use serde_json::Value;
 
 use crate::names::suggest;
-use crate::sql::text::byte_at;
+use crate::sql::text::{byte_at, lower_first};
 use crate::{Path, Problem, codes};
 
 /// The fields of a reader schema.
@@ -37,8 +37,9 @@ impl Fields {
                 error.column(),
             ))
         })?;
-        apache_avro::Schema::parse(&json)
-            .map_err(|error| unreadable(format!("the Avro schema cannot be read: {error}")))?;
+        apache_avro::Schema::parse(&json).map_err(|error| {
+            unreadable(format!("the Avro schema cannot be read: {}", lower_first(&error.to_string())))
+        })?;
         if json["type"] != "record" {
             return Err(unreadable("the Avro schema is not a record".to_owned())
                 .help("allowed is a record, one field per value"));

@@ -121,7 +121,7 @@ impl Columns {
             Problem::new(codes::SCHEMA_UNSUPPORTED, Path::of("spec.source.schema.avro"), message)
         };
         let (reader_schema, arrow) = judged.fields.project(&used(judged, spec)).map_err(refuse)?;
-        let logical = DFSchema::try_from(arrow.as_ref().clone()).map_err(|error| refuse(error.strip_backtrace()))?;
+        let logical = DFSchema::try_from(arrow.as_ref().clone()).map_err(|error| refuse(sql::reason(&error)))?;
         Ok(Self { reader_schema, arrow, logical })
     }
 
@@ -135,15 +135,10 @@ impl Columns {
         indices
     }
 
-    /// The physical expression, tried out: what fails on any record fails here.
+    /// The physical expression. What it was judged with holds for these columns too, so a problem here is a bug.
     fn bind(&self, lowered: &Lowered, path: &Path) -> Result<Arc<dyn PhysicalExpr>, Problem> {
-        let bound = sql::physical(&lowered.expr, &self.logical);
-        let tried = bound.and_then(|expr| sql::try_out(expr.as_ref(), &self.arrow).map(|()| expr));
-        tried.map_err(|error| {
-            let message = error.strip_backtrace();
-            let message = message.lines().next().unwrap_or_default();
-            Problem::new(codes::SQL_TYPE, path.clone(), format!("cannot be evaluated: {message}"))
-        })
+        sql::physical(&lowered.expr, &self.logical)
+            .map_err(|error| Problem::new(codes::SQL_TYPE, path.clone(), sql::reason(&error)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use schemas::spec::{AnalyticsPipelineSpec, DeadLetter, Kafka, Management, Mechanism, Protocol, Topic};
 
-use crate::names::{is_topic, quoted};
+use crate::names::is_topic;
 use crate::{KafkaPlan, Path, Problem, TopicPlan, codes};
 
 /// Properties that Sluice sets itself, because its guarantees rest on them or because they have a field of their own.
@@ -48,8 +48,8 @@ pub(crate) fn kafka(kafka: &Kafka, problems: &mut Vec<Problem>) -> KafkaPlan {
     for key in kafka.properties.keys().filter(|key| OWN_PROPERTIES.contains(&key.as_str())) {
         let path = path.key("properties").key(key);
         problems.push(
-            Problem::new(codes::KAFKA_PROPERTY, path, format!("the Kafka property '{key}' is Sluice's own"))
-                .help(format!("allowed are others than {}", quoted(OWN_PROPERTIES.iter().copied()))),
+            Problem::new(codes::KAFKA_PROPERTY, path, format!("the Kafka property '{key}' is set by Sluice"))
+                .help("allowed are properties that its guarantees do not rest on; addresses and security have fields of their own"),
         );
     }
     let mut properties = security(kafka, &path.key("security"), problems);

@@ -10,6 +10,7 @@ mod connect;
 mod literal;
 mod measures;
 mod names;
+mod pattern;
 mod problem;
 mod rules;
 mod shape;

@@ -85,13 +85,13 @@ fn group(name: &str, fields: &Fields, path: &Path) -> Result<TypedGroup, Problem
         }
     };
     let value = sql::lower(expr, fields, false)
-        .map_err(|error| Problem::new(codes::SQL_TYPE, path.clone(), error.strip_backtrace()))?;
+        .map_err(|error| Problem::new(codes::SQL_TYPE, path.clone(), sql::reason(&error)))?;
     Ok(TypedGroup { name: name.to_owned(), value, path: path.clone() })
 }
 
 /// A column name that the output or its folders already have.
 fn reserved(name: &str, what: &str, spec: &AnalyticsPipelineSpec, path: &Path) -> Option<Problem> {
-    let folders = spec.sink.partition_by.iter().map(String::as_str);
+    let folders = spec.sink.partition_by.iter().map(String::as_str).filter(|folder| *folder == "date");
     let taken = RESERVED.into_iter().chain(folders).any(|column| column.eq_ignore_ascii_case(name));
     taken.then(|| {
         Problem::new(codes::NAME_RESERVED, path.clone(), format!("the {what} name '{name}' is reserved"))
@@ -165,22 +165,9 @@ fn compile(
     let source = Text::new(&measure.expression, path.key("expression"), "measure");
     let parsed = sql::text::parse(&source).map_err(|problem| problems.push(problem)).ok()?;
     let call = call(&parsed, &source).map_err(|problem| problems.push(problem)).ok()?;
-    let mut part = |of: Option<&ast::Expr>| of.map(|expr| sql::typed(expr, &source, fields, problems));
-    let (argument, predicate) = (part(call.argument), part(call.predicate));
-    let predicate = match (predicate, call.predicate) {
-        (Some(lowered), Some(expr)) => Some(sql::boolean(lowered?, &source, sql::text::span(&source, expr), problems)?),
-        _ => None,
-    };
-    let argument = match argument {
-        Some(lowered) => Some(lowered?),
-        None => None,
-    };
-    let place = call.argument.and_then(|expr| sql::text::span(&source, expr));
-    let argument = argument
-        .map(|argument| {
-            accumulated(call.function, argument, fields?, &source, place).map_err(|p| problems.push(p)).ok()
-        })
-        .map_or(Some(None), |argument| argument.map(Some))?;
+    let argument = call.argument.map(|expr| argument(call.function, expr, &source, fields, problems));
+    let predicate = call.predicate.map(|expr| predicate(expr, &source, fields, problems));
+    let (argument, predicate) = (settled(argument)?, settled(predicate)?);
     let scale = scale(measure, call.function, argument.as_ref(), path, problems)?;
     let output_type = output_type(call.function, argument.as_ref(), scale);
     Some(TypedMeasure {
@@ -192,6 +179,34 @@ fn compile(
         scale,
         path: path.key("expression"),
     })
+}
+
+/// Nothing was written, or what was written is right.
+fn settled<T>(part: Option<Option<T>>) -> Option<Option<T>> {
+    part.map_or(Some(None), |found| found.map(Some))
+}
+
+fn argument(
+    function: Aggregate,
+    expr: &ast::Expr,
+    source: &Text<'_>,
+    fields: Option<&Fields>,
+    problems: &mut Vec<Problem>,
+) -> Option<Lowered> {
+    let lowered = sql::typed(expr, source, fields, problems)?;
+    let place = sql::text::span(source, expr);
+    accumulated(function, lowered, fields?, source, place).map_err(|problem| problems.push(problem)).ok()
+}
+
+fn predicate(
+    expr: &ast::Expr,
+    source: &Text<'_>,
+    fields: Option<&Fields>,
+    problems: &mut Vec<Problem>,
+) -> Option<Lowered> {
+    let source = Text { what: "measure's filter", ..source.clone() };
+    let lowered = sql::typed(expr, &source, fields, problems)?;
+    sql::boolean(lowered, &source, sql::text::span(&source, expr), problems)
 }
 
 const ALLOWED: &str = "allowed is one of count(*), count(x), sum(x), min(x), max(x) and avg(x), \

@@ -165,8 +165,8 @@ pub mod codes {
     pub const RULE_LITERAL: &str = "SL0403";
     /// The rule's bounds admit nothing.
     pub const RULE_BOUNDS: &str = "SL0404";
-    /// The rule's regular expression cannot be read.
-    pub const RULE_PATTERN: &str = "SL0405";
+    /// A regular expression cannot be read.
+    pub const PATTERN: &str = "SL0405";
     /// A list is empty where something is needed.
     pub const EMPTY: &str = "SL0501";
     /// A number or duration is out of its range.

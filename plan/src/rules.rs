@@ -10,9 +10,9 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::avro::Fields;
 use crate::names::{is_kebab, quoted};
-use crate::sql::{self, Lowered, Text};
+use crate::sql::{self, Lowered, Text, reason};
 use crate::types::{self, Kind};
-use crate::{Path, Problem, codes};
+use crate::{Path, Problem, codes, pattern};
 
 /// A rule that is typed, but not yet bound to the columns that will be decoded.
 #[derive(Debug)]
@@ -168,7 +168,7 @@ impl Scope<'_> {
         match sql::lower(meaning.expr, fields, false) {
             Ok(lowered) => Some(self.typed(lowered, meaning.expected, &meaning.canonical)),
             Err(error) => {
-                problems.push(Problem::new(codes::SQL_TYPE, self.path.clone(), error.strip_backtrace()));
+                problems.push(Problem::new(codes::SQL_TYPE, self.path.clone(), reason(&error)));
                 None
             }
         }
@@ -240,7 +240,7 @@ impl Scope<'_> {
             problems.push(empty(&path, "oneOf", "a value"));
         }
         if matches!(types::kind(data_type), Kind::Nested | Kind::Binary) {
-            problems.push(self.misfit(field, data_type, "oneOf", "a string, number, boolean, date or timestamp"));
+            problems.push(self.misfit(field, data_type, "'oneOf'", "a string, number, boolean, date or timestamp"));
             return None;
         }
         let literals: Vec<Option<Expr>> = values
@@ -260,7 +260,7 @@ impl Scope<'_> {
     fn bounds(&self, field: &str, fields: &Fields, problems: &mut Vec<Problem>) -> Option<Meaning> {
         let data_type = self.field(field, fields, problems)?;
         if !matches!(types::kind(data_type), Kind::Number | Kind::Time) {
-            problems.push(self.misfit(field, data_type, "bounds", "a number, date or timestamp"));
+            problems.push(self.misfit(field, data_type, "a bound", "a number, date or timestamp"));
             return None;
         }
         let before = problems.len();
@@ -312,21 +312,22 @@ impl Scope<'_> {
         Some(Bound { key, text: text.to_string(), value, exclusive })
     }
 
-    fn matches(&self, field: &str, pattern: &str, fields: &Fields, problems: &mut Vec<Problem>) -> Option<Meaning> {
+    fn matches(&self, field: &str, regex: &str, fields: &Fields, problems: &mut Vec<Problem>) -> Option<Meaning> {
         let data_type = self.field(field, fields, problems)?;
         if *data_type != DataType::Utf8 {
-            problems.push(self.misfit(field, data_type, "matches", "a string"));
+            problems.push(self.misfit(field, data_type, "'matches'", "a string"));
             return None;
         }
-        if let Some(problem) = bad_pattern(pattern, self.path.key("matches")) {
-            problems.push(problem);
+        if let Some((reason, span)) = pattern::refuse(regex) {
+            problems
+                .push(Problem::new(codes::PATTERN, self.path.key("matches"), reason).at(span).help(pattern::ALLOWED));
             return None;
         }
-        let expr = BinaryExpr::new(Box::new(ident(field)), Operator::RegexMatch, Box::new(lit(pattern)));
+        let expr = BinaryExpr::new(Box::new(ident(field)), Operator::RegexMatch, Box::new(lit(regex)));
         Some(Meaning {
             expr: Expr::BinaryExpr(expr),
-            expected: format!("matches '{pattern}'"),
-            canonical: format!("matches '{field}' {pattern}"),
+            expected: format!("matches '{regex}'"),
+            canonical: format!("matches '{field}' {regex}"),
         })
     }
 
@@ -357,7 +358,7 @@ impl Scope<'_> {
     }
 
     fn misfit(&self, field: &str, data_type: &DataType, kind: &str, allowed: &str) -> Problem {
-        let message = format!("'{kind}' does not fit field '{field}', {}", types::a(data_type));
+        let message = format!("{kind} does not fit field '{field}', {}", types::a(data_type));
         Problem::new(codes::FIELD_TYPE, self.path.key("field"), message).help(format!("allowed is {allowed}"))
     }
 }
@@ -395,26 +396,6 @@ pub(crate) fn is_millis(data_type: &DataType) -> bool {
 
 fn empty(path: &Path, key: &str, what: &str) -> Problem {
     Problem::new(codes::EMPTY, path.clone(), format!("'{key}' is empty")).help(format!("allowed is at least {what}"))
-}
-
-/// The problem of a regular expression, if it has one.
-fn bad_pattern(pattern: &str, path: Path) -> Option<Problem> {
-    let (reason, span) = match regex_syntax::parse(pattern) {
-        Err(regex_syntax::Error::Parse(error)) => (error.kind().to_string(), Some(*error.span())),
-        Err(regex_syntax::Error::Translate(error)) => (error.kind().to_string(), Some(*error.span())),
-        Err(error) => (error.to_string(), None),
-        Ok(_) => match regex::Regex::new(pattern) {
-            Ok(_) => return None,
-            Err(error) => (error.to_string(), None),
-        },
-    };
-    let span = span.map(|span| span.start.offset..span.end.offset.max(span.start.offset + 1).min(pattern.len()));
-    let message = format!("the pattern cannot be read: {reason}");
-    Some(
-        Problem::new(codes::RULE_PATTERN, path, message)
-            .at(span)
-            .help("allowed are regular expressions without look-around and back-references"),
-    )
 }
 
 /// The fields that a dead-lettering or stopping `required` rule keeps from being null.

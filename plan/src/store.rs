@@ -48,7 +48,7 @@ fn location(url: &str) -> Option<SinkLocation> {
 pub(crate) fn workers(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) -> WorkersPlan {
     let path = Path::of("spec.workers");
     let (workers, partitions) = (&spec.workers, spec.source.topic.partitions);
-    if workers.replicas > partitions {
+    if partitions > 0 && workers.replicas > partitions {
         let message = format!("{} replicas for {partitions} partitions", workers.replicas);
         let help = format!("allowed are at most {partitions}; a replica without a partition has nothing to do");
         problems.push(Problem::new(codes::REPLICAS, path.key("replicas"), message).help(help));

@@ -23,16 +23,19 @@ pub(crate) fn window(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) 
     WindowPlan { size_ms, offset_ms: offset.millis() }
 }
 
-/// The nearest allowed sizes below and above.
+/// The nearest allowed sizes below and above, in the unit that the size is written in.
 fn neighbours(size_ms: i64) -> String {
     let shown = |millis: i64| Duration::from_millis(millis).map_or_else(|_| format!("{millis}ms"), |d| d.to_string());
     if size_ms > DAY_MS {
         let days = size_ms / DAY_MS;
         return format!("allowed are whole days, for example {days}d or {}d", days + 1);
     }
-    let below = (1..=size_ms).rev().find(|candidate| DAY_MS % candidate == 0).unwrap_or(1);
-    let above = (size_ms..=DAY_MS).find(|candidate| DAY_MS % candidate == 0).unwrap_or(DAY_MS);
-    format!("allowed are divisors of a day and whole days, for example {} or {}", shown(below), shown(above))
+    let unit = [3_600_000, 60_000, 1_000, 1].into_iter().find(|unit| size_ms % unit == 0).unwrap_or(1);
+    let divides = |count: &i64| DAY_MS % (count * unit) == 0;
+    let below = (1..=size_ms / unit).rev().find(divides).unwrap_or(1);
+    let above = (size_ms / unit..=DAY_MS / unit).find(divides).unwrap_or(DAY_MS / unit);
+    let (below, above) = (shown(below * unit), shown(above * unit));
+    format!("allowed are divisors of a day and whole days, for example {below} or {above}")
 }
 
 /// Watermark and idleness.
@@ -51,7 +54,7 @@ pub(crate) fn watermark(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem
     let max_future_skew_ms = match &watermark.max_future_skew {
         None => delay_ms / 2,
         Some(skew) => {
-            if skew.millis() > delay_ms {
+            if delay_ms > 0 && skew.millis() > delay_ms {
                 let message = format!("maxFutureSkew {skew} is more than the delay {}", watermark.delay);
                 let help = format!("allowed is at most {}, or one wrong clock makes everybody late", watermark.delay);
                 problems.push(Problem::new(codes::RANGE, path.key("maxFutureSkew"), message).help(help));
@@ -98,7 +101,7 @@ pub(crate) fn batch(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) -
 fn positive(duration: &Duration, path: &Path, problems: &mut Vec<Problem>) -> i64 {
     if duration.millis() == 0 {
         problems.push(
-            Problem::new(codes::RANGE, path.clone(), format!("{duration} is no time at all"))
+            Problem::new(codes::RANGE, path.clone(), format!("a duration of {duration} is too short"))
                 .help("allowed is more than 0"),
         );
     }

@@ -13,7 +13,7 @@ use super::functions::{AGGREGATES, ALLOWED, is_volatile, must_be_literal};
 use super::text::{Text, bytes_of, span};
 use crate::avro::Fields;
 use crate::names::suggest;
-use crate::{Problem, codes};
+use crate::{Problem, codes, pattern};
 
 /// Reports what is not allowed. Gives whether the expression contains casts.
 pub(super) fn check(parsed: &Expr, source: &Text<'_>, fields: Option<&Fields>, problems: &mut Vec<Problem>) -> bool {
@@ -117,10 +117,12 @@ impl Checker<'_> {
     fn literal_arguments(&mut self, name: &str, function: &Function) {
         let FunctionArguments::List(list) = &function.args else { return };
         for (position, argument) in list.args.iter().enumerate() {
-            if let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument
-                && must_be_literal(name, position)
-            {
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument else { continue };
+            if must_be_literal(name, position) {
                 self.literal(argument, &format!("argument {} of '{name}'", position + 1));
+            }
+            if name.starts_with("regexp_") && position == 1 {
+                self.pattern(argument);
             }
         }
     }
@@ -131,6 +133,16 @@ impl Checker<'_> {
         if !matches!(expr, Expr::Value(_)) && !negative {
             let place = span(self.source, expr);
             self.push(codes::SQL_UNSUPPORTED, place, format!("{what} is not a literal"), "allowed is a literal");
+        }
+    }
+
+    fn pattern(&mut self, expr: &Expr) {
+        if let Expr::Value(value) = expr
+            && let Value::SingleQuotedString(regex) = &value.value
+            && let Some((reason, _)) = pattern::refuse(regex)
+        {
+            let place = span(self.source, expr);
+            self.push(codes::PATTERN, place, reason, pattern::ALLOWED);
         }
     }
 
@@ -153,6 +165,7 @@ impl Checker<'_> {
             | Op::Or => {}
             Op::PGRegexMatch | Op::PGRegexIMatch | Op::PGRegexNotMatch | Op::PGRegexNotIMatch => {
                 self.literal(right, &format!("the pattern of '{op}'"));
+                self.pattern(right);
             }
             other => return self.unsupported(left, &format!("the operator '{other}'")),
         }

@@ -30,7 +30,7 @@ pub(crate) struct Lowered {
     pub(crate) data_type: DataType,
 }
 
-/// Coerces, simplifies and makes total.
+/// Coerces, simplifies, makes total and tries out.
 ///
 /// Expressions with explicit casts are not simplified: DataFusion would move `cast(amount as int) = 5` to
 /// `amount = 5.00`, which is another condition.
@@ -45,6 +45,7 @@ pub(crate) fn lower(expr: Expr, fields: &Fields, explicit_casts: bool) -> Result
     }
     let expr = expr.transform_up(|node| Ok(total_cast(node))).map(|t| t.data)?;
     let data_type = expr.get_type(&schema)?;
+    try_out(physical(&expr, &schema)?.as_ref(), schema.as_arrow())?;
     Ok(Lowered { expr, columns, data_type })
 }
 
@@ -80,7 +81,7 @@ pub(crate) fn physical(expr: &Expr, projected: &DFSchema) -> Result<Arc<dyn Phys
 }
 
 /// Runs an expression on a row of nulls and on a row of zeros and empty strings, to find what would fail on every record.
-pub(crate) fn try_out(expr: &dyn PhysicalExpr, schema: &Schema) -> Result<()> {
+fn try_out(expr: &dyn PhysicalExpr, schema: &Schema) -> Result<()> {
     let nulls = schema.fields().iter().map(|field| new_null_array(field.data_type(), 1)).collect();
     let zeros = schema.fields().iter().map(|field| zero(field.data_type())).collect();
     let fields: Vec<Field> = schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();

@@ -12,6 +12,7 @@ pub(crate) mod text;
 use std::collections::BTreeSet;
 
 use arrow_schema::DataType;
+use datafusion_common::DataFusionError;
 use datafusion_expr::Expr;
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion_sql::sqlparser::ast;
@@ -20,7 +21,7 @@ use crate::avro::Fields;
 use crate::{Path, Problem, codes};
 
 pub(crate) use functions::AGGREGATES;
-pub(crate) use lower::{Lowered, lower, physical, try_out};
+pub(crate) use lower::{Lowered, lower, physical};
 pub(crate) use text::Text;
 
 /// Parses and types a scalar expression. Without fields, only what does not need them is checked.
@@ -54,11 +55,7 @@ pub(crate) fn typed(
 }
 
 fn convert(parsed: &ast::Expr, source: &Text<'_>, fields: &Fields, explicit_casts: bool) -> Result<Lowered, Problem> {
-    let misfit = |error: datafusion_common::DataFusionError| {
-        let message = error.strip_backtrace();
-        let message = message.lines().next().unwrap_or_default();
-        source.problem(codes::SQL_TYPE, text::span(source, parsed), text::lower_first(message))
-    };
+    let misfit = |error: DataFusionError| source.problem(codes::SQL_TYPE, text::span(source, parsed), reason(&error));
     let options = ParserOptions::new()
         .with_parse_float_as_decimal(true)
         .with_enable_ident_normalization(false)
@@ -69,6 +66,12 @@ fn convert(parsed: &ast::Expr, source: &Text<'_>, fields: &Fields, explicit_cast
         .map_err(misfit)?;
     strict::check(&expr, source, fields)?;
     lower(expr, fields, explicit_casts).map_err(misfit)
+}
+
+/// What DataFusion says, as messages are: its root cause, one line, lower case.
+pub(crate) fn reason(error: &DataFusionError) -> String {
+    let message = error.find_root().message().into_owned();
+    text::lower_first(message.lines().next().unwrap_or_default())
 }
 
 /// Parses and types a condition: an expression that gives a boolean.

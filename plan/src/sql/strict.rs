@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use arrow_schema::DataType;
+use datafusion_common::ScalarValue;
 use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_expr::{Expr, ExprSchemable, Operator};
 
@@ -139,6 +140,7 @@ fn place(expr: &Expr, source: &Text<'_>) -> Option<Range<usize>> {
 fn shown(expr: &Expr) -> String {
     match expr {
         Expr::Column(column) => format!("'{}'", column.name),
+        Expr::Literal(ScalarValue::Utf8(Some(text)), _) => format!("'{text}'"),
         Expr::Literal(value, _) => value.to_string(),
         other => format!("'{other}'"),
     }

@@ -41,21 +41,12 @@ impl Duration {
 
 /// Writes milliseconds in the largest unit that divides them.
 fn format_millis(millis: i64) -> String {
-    for (unit, size) in [
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1_000),
-    ] {
+    for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
         if millis != 0 && millis % size == 0 {
             return format!("{}{unit}", millis / size);
         }
     }
-    if millis == 0 {
-        "0s".to_owned()
-    } else {
-        format!("{millis}ms")
-    }
+    if millis == 0 { "0s".to_owned() } else { format!("{millis}ms") }
 }
 
 /// Why a text is not a duration.
@@ -91,14 +82,8 @@ impl FromStr for Duration {
             return Err(syntax());
         }
         let number: i64 = number.parse().map_err(|_| too_long())?;
-        let millis = number
-            .checked_mul(unit)
-            .filter(|m| *m <= MAX_MILLIS)
-            .ok_or_else(too_long)?;
-        Ok(Self {
-            text: text.to_owned(),
-            millis,
-        })
+        let millis = number.checked_mul(unit).filter(|m| *m <= MAX_MILLIS).ok_or_else(too_long)?;
+        Ok(Self { text: text.to_owned(), millis })
     }
 }
 

@@ -95,9 +95,6 @@ pub struct Partials {
 
 impl Default for Partials {
     fn default() -> Self {
-        Self {
-            partitions: one_partition(),
-            replication_factor: None,
-        }
+        Self { partitions: one_partition(), replication_factor: None }
     }
 }

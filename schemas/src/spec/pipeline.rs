@@ -6,8 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DeadLetter, Duration, Kafka, Late, Measure, Partials, Quality, SchemaRegistry, Sink, Source,
-    Window, Workers,
+    DeadLetter, Duration, Kafka, Late, Measure, Partials, Quality, SchemaRegistry, Sink, Source, Window, Workers,
 };
 
 /// The only `apiVersion` that this version reads.

@@ -38,10 +38,7 @@ pub struct Batch {
 
 impl Default for Batch {
     fn default() -> Self {
-        Self {
-            interval: one_minute(),
-            max_records: million(),
-        }
+        Self { interval: one_minute(), max_records: million() }
     }
 }
 

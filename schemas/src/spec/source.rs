@@ -97,11 +97,7 @@ pub struct Watermark {
 
 impl Default for Watermark {
     fn default() -> Self {
-        Self {
-            delay: ten_minutes(),
-            idle_after: one_minute(),
-            max_future_skew: None,
-        }
+        Self { delay: ten_minutes(), idle_after: one_minute(), max_future_skew: None }
     }
 }
 

@@ -24,12 +24,7 @@ pub struct Workers {
 
 impl Default for Workers {
     fn default() -> Self {
-        Self {
-            replicas: one_replica(),
-            storage: Storage::default(),
-            resources: Resources::default(),
-            lanes: None,
-        }
+        Self { replicas: one_replica(), storage: Storage::default(), resources: Resources::default(), lanes: None }
     }
 }
 
@@ -51,10 +46,7 @@ pub struct Storage {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self {
-            size: one_gibibyte(),
-            storage_class: None,
-        }
+        Self { size: one_gibibyte(), storage_class: None }
     }
 }
 
