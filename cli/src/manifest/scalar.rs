@@ -37,13 +37,8 @@ impl Scalar {
     /// places are found by counting the other characters.
     pub fn locate(&self, file: &str, place: &Range<usize>, within: &Range<usize>) -> Range<usize> {
         let written = &file[place.clone()];
-        let body = match self.style {
-            ScalarStyle::Literal | ScalarStyle::Folded => {
-                written.find('\n').map_or(written.len(), |newline| newline + 1)
-            }
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 1,
-            _ => 0,
-        };
+        // The place of a block scalar starts at its first character, after the header.
+        let body = usize::from(matches!(self.style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted));
         let visible = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
         let clamp = |byte: usize| self.text.floor_char_boundary(byte);
         let (from, to) = (clamp(within.start), clamp(within.end));

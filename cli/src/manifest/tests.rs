@@ -85,5 +85,5 @@ fn folded_text_is_located_by_its_letters() {
     };
     assert_eq!(at("a", 4..7), ("two", 14));
     assert_eq!(at("a", 14..18), ("four", 27));
-    assert_eq!(at("b", 4..7), ("two", 43));
+    assert_eq!(at("b", 4..7), ("two", 42));
 }

@@ -110,11 +110,11 @@ fn a_sum_of_strings() {
 fn bad_avro_schemas_point_into_the_block() {
     assert_eq!(
         problems("\"type\": \"int\"}", "\"type\": \"int\""),
-        ["25:14 SL0201 [{] the Avro schema is not JSON: key must be a string | "]
+        ["25:13 SL0201 [{] the Avro schema is not JSON: key must be a string | "]
     );
     assert_eq!(
         problems("\"type\": \"int\"}", "\"type\": \"itn\"}"),
-        ["14:9 SL0201 [{] the Avro schema cannot be read: Unknown primitive type: sluice.sales.itn | "]
+        ["14:9 SL0201 [{] the Avro schema cannot be read: unknown primitive type: sluice.sales.itn | "]
     );
 }
 
@@ -123,7 +123,7 @@ fn a_window_that_does_not_divide_a_day() {
     assert_eq!(
         problems("size: 5m", "size: 7m"),
         ["47:18 SL0503 [7m] a window of 7m does not divide a day | allowed are divisors of a day and whole days, for \
-          example 400s or 432s"]
+          example 6m or 8m"]
     );
 }
 
@@ -155,7 +155,7 @@ fn other_kinds_are_skipped_and_all_documents_are_checked() {
     let broken = QUICKSTART.replace("revenue-5m", "second").replace("size: 5m", "size: 7m");
     let text = format!("{other}---\n{QUICKSTART}---\n{broken}---\n");
     let shown = shown(&text);
-    let summary = shown.split("432s\n\n").nth(1).expect("after the only problem");
+    let summary = shown.split("8m\n\n").nth(1).expect("after the only problem");
     assert_eq!(
         summary,
         "revenue-5m.yaml:1: skipped, its kind is 'ConfigMap'\n\
@@ -183,7 +183,7 @@ fn json_and_sarif_carry_the_place() {
             "pipeline": "revenue-5m", "result": "problems", "problems": [{
                 "code": "SL0503",
                 "message": "a window of 7m does not divide a day",
-                "help": "allowed are divisors of a day and whole days, for example 400s or 432s",
+                "help": "allowed are divisors of a day and whole days, for example 6m or 8m",
                 "path": "spec.window.size",
                 "line": 47, "column": 18, "endLine": 47, "endColumn": 20,
             }],
