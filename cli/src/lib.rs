@@ -2,3 +2,6 @@
 
 pub mod dev;
 pub mod generate;
+pub mod manifest;
+pub mod query;
+pub mod validate;
