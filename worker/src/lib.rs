@@ -1,11 +1,24 @@
 //! The worker: reads the topic, judges, folds, publishes.
+//!
+//! [`Worker::start`] starts everything in this process; the semantics are `stream_core`'s, this crate is the plumbing
+//! around it: Kafka in and out, decoding, files, HTTP.
 
 pub mod client;
 pub mod decode;
-mod program;
+mod http;
+mod ingest;
+mod metrics;
+pub mod produce;
+pub mod program;
 pub mod progress;
 mod publish;
+pub mod registry;
 pub mod source;
-mod status;
+pub mod status;
 mod stop;
 mod wire;
+mod worker;
+
+pub use ingest::IngestError;
+pub use publish::PublishError;
+pub use worker::{Config, Worker, WorkerError};

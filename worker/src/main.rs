@@ -1,1 +1,94 @@
-fn main() {}
+//! `sluice-worker`: one worker of a pipeline, as the operator runs it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser;
+use plan::Plan;
+use schemas::spec::AnalyticsPipeline;
+use worker::{Config, Worker};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Reads the source topic, judges and folds its records, and publishes Parquet tables.
+///
+/// Exit codes: 0 after SIGTERM or SIGINT, 1 when a task ended unexpectedly, 2 when the pipeline is not valid.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The resolved pipeline (YAML or JSON).
+    #[arg(long, env = "SLUICE_PIPELINE")]
+    pipeline: PathBuf,
+    /// This worker's name, unique in the pipeline: its pod.
+    #[arg(long, env = "POD_NAME")]
+    name: String,
+    /// Where HTTP listens.
+    #[arg(long, env = "SLUICE_HTTP", default_value = "0.0.0.0:8080")]
+    http: SocketAddr,
+    /// Whether this worker publishes; by default the one whose name ends in -0.
+    #[arg(long, env = "SLUICE_PUBLISHES")]
+    publishes: Option<bool>,
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
+        .with_writer(std::io::stderr)
+        .init();
+    let arguments = Arguments::parse();
+    let plan = match load(&arguments) {
+        Ok(plan) => plan,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&arguments, plan) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load(arguments: &Arguments) -> anyhow::Result<Plan> {
+    let path = &arguments.pipeline;
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read '{}'", path.display()))?;
+    let pipeline: AnalyticsPipeline =
+        serde_saphyr::from_str(&text).with_context(|| format!("'{}' is no AnalyticsPipeline", path.display()))?;
+    Ok(Plan::compile(&pipeline)?)
+}
+
+fn run(arguments: &Arguments, plan: Plan) -> anyhow::Result<()> {
+    let config = Config {
+        static_member: true,
+        publishes: arguments.publishes.unwrap_or_else(|| arguments.name.ends_with("-0")),
+        http: Some(arguments.http),
+        ..Config::new(Arc::new(plan), &arguments.name)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let worker = Worker::start(config)?;
+    runtime.block_on(async {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let ended = async {
+            while !worker.is_ended() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: cutting and leaving the group"),
+            stopped = tokio::signal::ctrl_c() => stopped?,
+            () = ended => {}
+        }
+        anyhow::Ok(())
+    })?;
+    worker.request_stop();
+    Ok(worker.join()?)
+}

@@ -53,6 +53,11 @@ impl<S: WriterSchemas> Decoder<S> {
         }
     }
 
+    /// The Arrow schema of every batch.
+    pub fn schema(&self) -> SchemaRef {
+        self.arrow.clone()
+    }
+
     /// Decodes one fetch of one partition. `clock` is that partition's; it advances only on success.
     pub fn decode<R: Framed>(&mut self, records: &[R], clock: &mut LogClock) -> Result<Decoded, DecodeError> {
         let mut running = *clock;

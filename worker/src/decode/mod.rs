@@ -48,6 +48,12 @@ pub trait WriterSchemas {
     fn writer_schema(&self, id: u32) -> Result<WriterSchema, RegistryUnreachable>;
 }
 
+impl<S: WriterSchemas + ?Sized> WriterSchemas for Arc<S> {
+    fn writer_schema(&self, id: u32) -> Result<WriterSchema, RegistryUnreachable> {
+        (**self).writer_schema(id)
+    }
+}
+
 impl<F: Fn(u32) -> Result<WriterSchema, RegistryUnreachable>> WriterSchemas for F {
     fn writer_schema(&self, id: u32) -> Result<WriterSchema, RegistryUnreachable> {
         self(id)

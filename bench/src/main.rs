@@ -1,0 +1,70 @@
+//! Measurements: events per second of processor time, from memory and end to end.
+
+mod cpu;
+mod memory;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use plan::Plan;
+use schemas::spec::AnalyticsPipeline;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+    /// The pipeline.
+    #[arg(long, default_value = "examples/revenue-5m.yaml", global = true)]
+    pipeline: String,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// The pure core from memory.
+    Core {
+        /// Events.
+        #[arg(long, default_value_t = 2_000_000)]
+        events: u64,
+        /// Records of a fetch.
+        #[arg(long, default_value_t = 16_384)]
+        fetch: usize,
+        /// Runs, of which the median is quoted.
+        #[arg(long, default_value_t = 3)]
+        runs: usize,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let plan = load(&arguments.pipeline)?;
+    match arguments.what {
+        What::Core { events, fetch, runs } => core(&plan, events, fetch, runs),
+    }
+}
+
+fn load(path: &str) -> anyhow::Result<Plan> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read '{path}'"))?;
+    let pipeline: AnalyticsPipeline = serde_saphyr::from_str(&text).with_context(|| format!("cannot parse '{path}'"))?;
+    Ok(Plan::compile(&pipeline)?)
+}
+
+fn core(plan: &Plan, events: u64, fetch: usize, runs: usize) -> anyhow::Result<()> {
+    for _ in 0..runs {
+        let measured = memory::run(plan, events, plan.source.partitions, fetch)?;
+        let nanos = |time: std::time::Duration| time.as_nanos() as f64 / measured.records as f64;
+        let (ids, bytes) = measured.ids;
+        println!(
+            "{} events: decode {:.0} ns, judge and fold {:.0} ns, both {:.2} M events/s; {} ids held in {:.1} bytes each",
+            measured.records,
+            nanos(measured.decode),
+            nanos(measured.fold),
+            cpu::rate(measured.records, measured.decode + measured.fold) / 1e6,
+            ids,
+            bytes as f64 / ids.max(1) as f64,
+        );
+    }
+    println!("peak memory {} MB (the events are held in memory)", cpu::peak_memory() / 1_000_000);
+    Ok(())
+}

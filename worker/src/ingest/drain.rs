@@ -1,0 +1,70 @@
+//! The end of a bounded run: when all partitions are read, every window that is open anywhere is closed.
+//!
+//! Each worker decides alone and alike, from the committed Progress of all partitions: the target is the end of the last
+//! window that holds a judged-valid record, a fact of the log and the end offsets.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use stream_core::{EventTime, Offset, Progress, Windows};
+
+use super::{IngestError, Shared};
+use crate::progress::decode;
+
+/// How long a question to the broker may take.
+const ASK: Duration = Duration::from_secs(5);
+
+/// What is to be done.
+pub(super) enum Step {
+    /// Nothing yet.
+    Wait,
+    /// All lanes decree this watermark.
+    Order(EventTime),
+    /// Every partition is drained and its last commit is made.
+    Done,
+}
+
+/// The state of the drain.
+pub(super) struct Drain {
+    ends: BTreeMap<i32, i64>,
+    ordered: Option<EventTime>,
+}
+
+impl Drain {
+    pub(super) fn new(ends: BTreeMap<i32, i64>) -> Self {
+        Self { ends, ordered: None }
+    }
+
+    /// Looks at the committed Progress of all partitions.
+    pub(super) fn look(&mut self, shared: &Shared) -> Result<Step, IngestError> {
+        let Some(committed) = self.committed(shared) else { return Ok(Step::Wait) };
+        let read = self.ends.iter().zip(&committed).all(|((_, end), progress)| progress.position.0 >= *end);
+        if !read {
+            return Ok(Step::Wait);
+        }
+        let target = target(&shared.program.windows, &committed);
+        let drained = |progress: &Progress| progress.watermark >= target && !progress.decree_pending;
+        if committed.iter().all(drained) {
+            return Ok(Step::Done);
+        }
+        if self.ordered == Some(target) {
+            return Ok(Step::Wait);
+        }
+        self.ordered = Some(target);
+        Ok(Step::Order(target))
+    }
+
+    /// The Progress of each partition, when all have one. A broker that does not answer is asked again.
+    fn committed(&self, shared: &Shared) -> Option<Vec<Progress>> {
+        let partitions: Vec<i32> = self.ends.keys().copied().collect();
+        let committed = shared.consumer.committed_with_metadata(&partitions, ASK).ok()?;
+        let progress = committed.iter().map(|committed| decode(Offset(committed.offset?), &committed.metadata).ok());
+        progress.collect()
+    }
+}
+
+/// The end of the last window that holds a judged-valid record; without any, the least time above "never".
+fn target(windows: &Windows, committed: &[Progress]) -> EventTime {
+    let latest = committed.iter().map(|progress| progress.latest).max().unwrap_or(EventTime::NEVER);
+    if latest == EventTime::NEVER { EventTime(i64::MIN + 1) } else { windows.of(latest).end }
+}

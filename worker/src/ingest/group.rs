@@ -1,0 +1,139 @@
+//! The group task: turns what Kafka says about partitions into commands for the lanes, and ends a bounded run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+
+use super::drain::{Drain, Step};
+use super::lane::{Command, LaneTask};
+use super::{IngestError, Shared};
+use crate::source::{Link, SourceEvent};
+
+/// How long one turn waits for the group.
+const TURN: Duration = Duration::from_millis(50);
+
+/// The group's thread, which owns the lanes.
+pub(crate) struct GroupTask {
+    shared: Arc<Shared>,
+    events: Receiver<SourceEvent>,
+    lanes: Vec<LaneHandle>,
+    /// Set when every partition of a bounded run is drained and committed.
+    drained: Arc<AtomicBool>,
+    drain: Option<Drain>,
+}
+
+struct LaneHandle {
+    commands: Sender<Command>,
+    thread: JoinHandle<Result<(), IngestError>>,
+}
+
+impl GroupTask {
+    /// Starts the lanes.
+    pub(crate) fn start(
+        shared: Arc<Shared>,
+        events: Receiver<SourceEvent>,
+        drained: Arc<AtomicBool>,
+    ) -> std::io::Result<Self> {
+        let lanes = (0..shared.settings.lanes).map(|number| {
+            let (commands, receiver) = unbounded();
+            let task = LaneTask::new(shared.clone(), receiver);
+            let thread = Builder::new().name(format!("lane-{number}")).spawn(move || task.run())?;
+            Ok(LaneHandle { commands, thread })
+        });
+        let lanes = lanes.collect::<std::io::Result<Vec<_>>>()?;
+        let drain = shared.settings.ends.clone().map(Drain::new);
+        Ok(Self { shared, events, lanes, drained, drain })
+    }
+
+    /// Serves the group until the worker is to stop, then lets the lanes cut and leaves.
+    pub(crate) fn run(mut self) -> Result<(), IngestError> {
+        let served = self.serve();
+        self.shared.stop.request();
+        let ended = self.join_lanes();
+        // Nobody answers revocations any more, and nobody needs to: the lanes have let go of everything.
+        drop(self.events);
+        served.and(ended)
+    }
+
+    fn serve(&mut self) -> Result<(), IngestError> {
+        let mut looked = Instant::now();
+        while !self.shared.stop.is_requested() {
+            match self.events.recv_timeout(TURN) {
+                Ok(event) => self.obey(event),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            if self.lanes.iter().any(|lane| lane.thread.is_finished()) {
+                return Ok(());
+            }
+            if looked.elapsed() >= TURN && !self.drained.load(Ordering::Acquire) {
+                self.look_at_drain()?;
+                looked = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, event: SourceEvent) {
+        match event {
+            SourceEvent::Assigned(partitions) => {
+                for partition in partitions {
+                    self.tell(partition, Command::Take(partition));
+                }
+            }
+            SourceEvent::Revoked { partitions, done, .. } => {
+                let done = Arc::new(done);
+                self.tell_all(|| Command::Release(partitions.clone(), done.clone()));
+            }
+            SourceEvent::Link(Link::Up | Link::Connecting) => self.shared.status.recovered("broker"),
+            SourceEvent::Link(Link::Unreachable { message, .. }) => {
+                self.shared.status.trouble("broker", "BrokerUnreachable", message);
+            }
+            SourceEvent::Link(Link::Refused { message, .. }) => {
+                self.shared.status.trouble("broker", "BrokerRefuses", message);
+            }
+            SourceEvent::Fatal(message) => {
+                self.shared.status.trouble("group", "GroupFatal", message);
+                self.shared.stop.request();
+            }
+        }
+    }
+
+    /// A partition always goes to the same lane.
+    fn tell(&self, partition: i32, command: Command) {
+        let lane = partition.unsigned_abs() as usize % self.lanes.len();
+        // A lane that has ended is noticed in the next turn.
+        let _ = self.lanes[lane].commands.send(command);
+    }
+
+    fn tell_all(&self, command: impl Fn() -> Command) {
+        for lane in &self.lanes {
+            let _ = lane.commands.send(command());
+        }
+    }
+
+    fn look_at_drain(&mut self) -> Result<(), IngestError> {
+        let Some(drain) = &mut self.drain else { return Ok(()) };
+        match drain.look(&self.shared)? {
+            Step::Wait => {}
+            Step::Order(target) => self.tell_all(|| Command::Drain(target)),
+            Step::Done => self.drained.store(true, Ordering::Release),
+        }
+        Ok(())
+    }
+
+    fn join_lanes(&mut self) -> Result<(), IngestError> {
+        let mut result = Ok(());
+        for lane in self.lanes.drain(..) {
+            drop(lane.commands);
+            match lane.thread.join() {
+                Ok(ended) => result = result.and(ended),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        result
+    }
+}

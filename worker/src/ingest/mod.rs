@@ -1,0 +1,159 @@
+//! Ingest: the source topic's partitions, each judged and folded by exactly one lane of one worker.
+//!
+//! The group task hears from Kafka which partitions are this worker's and hands each to a lane; lanes do everything else.
+
+mod drain;
+mod group;
+mod lane;
+mod partition;
+mod refused;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::error::ArrowError;
+use plan::Plan;
+use schemas::wire;
+use stream_core::{Error as CoreError, Program};
+use thiserror::Error;
+
+use crate::decode::{DecodeError, WriterSchemas};
+use crate::produce::{DeadLetter, ProduceError, Producer};
+use crate::source::batch::Record;
+use crate::source::{Consumer, SourceError};
+use crate::status::Status;
+use crate::stop::Stop;
+
+pub(crate) use group::GroupTask;
+
+/// How long one wait for acknowledgements lasts before it is told and tried again.
+const FLUSH_WAIT: Duration = Duration::from_secs(10);
+
+/// Ingest cannot go on.
+#[derive(Debug, Error)]
+pub enum IngestError {
+    /// The source failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A fetch could not be decoded.
+    #[error("cannot decode a fetch: {0}")]
+    Decode(#[from] DecodeError),
+    /// The core refused.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    /// Something could not be sent.
+    #[error(transparent)]
+    Produce(#[from] ProduceError),
+    /// A partial's rows could not be encoded. A bug.
+    #[error("cannot encode a partial: {0}")]
+    EncodeRows(#[from] ArrowError),
+    /// A record of the partials topic could not be encoded. A bug.
+    #[error("cannot encode a record of the partials topic: {0}")]
+    EncodeRecord(#[from] serde_json::Error),
+    /// The log no longer holds what a rebuild needs. The user must decide: restore the topic, or reset the group.
+    #[error(
+        "partition {partition} must be read from offset {anchor}, but its log holds {low} to {high}; restore the topic, or \
+         delete the consumer group to begin anew"
+    )]
+    SourceDataLost {
+        /// The partition.
+        partition: i32,
+        /// The first offset needed.
+        anchor: i64,
+        /// The first offset there.
+        low: i64,
+        /// The next offset that will be written.
+        high: i64,
+    },
+    /// The worker is to stop; nothing is lost.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl IngestError {
+    /// Whether trying again may help without anybody changing the program.
+    pub fn retry(&self) -> bool {
+        match self {
+            Self::Source(error) => error.retry(),
+            Self::SourceDataLost { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the partition has gone to another worker.
+    fn is_lost_partition(&self) -> bool {
+        matches!(self, Self::Source(SourceError::Own { .. } | SourceError::Commit { .. })) && !self.retry()
+    }
+
+    /// A stable word for the status.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Source(SourceError::FindTopic { .. }) => "TopicMissing",
+            Self::SourceDataLost { .. } => "SourceDataLost",
+            _ => "BrokerUnreachable",
+        }
+    }
+}
+
+/// How ingest runs, beside what the plan says.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Most records of one fetch.
+    pub fetch_records: usize,
+    /// How often lanes cut.
+    pub cut_interval: Duration,
+    /// Number of lanes.
+    pub lanes: usize,
+    /// End offset of each partition, for a bounded run.
+    pub ends: Option<BTreeMap<i32, i64>>,
+}
+
+/// What all lanes of a worker share.
+pub(crate) struct Shared {
+    pub plan: Arc<Plan>,
+    pub program: Arc<Program>,
+    pub consumer: Consumer,
+    pub producer: Producer,
+    pub schemas: Arc<dyn WriterSchemas + Send + Sync>,
+    pub status: Arc<Status>,
+    pub stop: Stop,
+    pub settings: Settings,
+}
+
+impl Shared {
+    fn send_partial(&self, output: u32, record: &wire::Record) -> Result<(), IngestError> {
+        let revision = record.from.revision.to_string();
+        let incarnation = record.from.incarnation.to_string();
+        let headers = [
+            (wire::KIND_HEADER, record.content.kind().as_bytes()),
+            (wire::REVISION_HEADER, revision.as_bytes()),
+            (wire::INCARNATION_HEADER, incarnation.as_bytes()),
+        ];
+        let key = record.from.partition.to_string();
+        let value = record.encode()?;
+        self.producer.send(&self.plan.partials_topic, output as i32, Some(key.as_bytes()), Some(&value), &headers)?;
+        Ok(())
+    }
+
+    fn send_dead_letter(&self, record: &Record, letter: &DeadLetter<'_>) -> Result<(), IngestError> {
+        self.producer.send_dead_letter(&self.plan.dead_letter_topic, record, letter)?;
+        Ok(())
+    }
+
+    /// Waits until everything sent is acknowledged, however long the broker is away.
+    fn flush(&self) -> Result<(), IngestError> {
+        loop {
+            match self.producer.flush_acked(FLUSH_WAIT) {
+                Ok(()) => {
+                    self.status.recovered("producer");
+                    return Ok(());
+                }
+                Err(error) if error.retry() && !self.stop.is_requested() => {
+                    self.status.trouble("producer", "BrokerUnreachable", error.to_string());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

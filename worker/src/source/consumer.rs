@@ -1,0 +1,259 @@
+//! Owns one membership in the consumer group and the questions that a lane asks the broker.
+//!
+//! Kept true: a partition is read from the offset that [`Consumer::start`] names and from nowhere else; commits are
+//! synchronous and carry their metadata; nothing here ends the process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle, sleep};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, unbounded};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::batch::PartitionQueue;
+use super::error::{SourceError, classify};
+use super::link::Link;
+use super::membership::{Membership, SourceEvent};
+use super::settings::SourceSettings;
+
+/// How long one turn of the serving thread waits for group events.
+const TURN: Duration = Duration::from_millis(100);
+/// Pauses between questions to a broker that does not answer.
+const PROBE_PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
+/// How long one such question waits.
+const PROBE_WAIT: Duration = Duration::from_secs(1);
+/// Pauses between tries of a commit.
+const COMMIT_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// A revocation waits this long for the lanes (`max.poll.interval.ms` is 300 s).
+const REVOKE_WAIT: Duration = Duration::from_secs(60);
+
+/// A member of the group. Cheap to share behind an `Arc`; all methods may be called from any thread.
+pub struct Consumer {
+    base: Arc<BaseConsumer<Membership>>,
+    topic: String,
+    leaving: Arc<AtomicBool>,
+    server: Option<JoinHandle<()>>,
+}
+
+/// First and next offset of a partition's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watermarks {
+    /// The first offset that can still be read.
+    pub low: i64,
+    /// The offset after the last one that can be read; with `ReadCommitted` the last stable offset.
+    pub high: i64,
+}
+
+/// What the group has committed for a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The partition.
+    pub partition: i32,
+    /// The next offset to read; `None` when nothing was ever committed (or it expired).
+    pub offset: Option<i64>,
+    /// The text committed with it.
+    pub metadata: String,
+}
+
+impl Consumer {
+    /// Joins the group. Returns at once, also when no broker answers: that is told as [`SourceEvent::Link`].
+    pub fn join(settings: &SourceSettings) -> Result<(Self, Receiver<SourceEvent>), SourceError> {
+        let (sender, events) = unbounded();
+        let base: BaseConsumer<Membership> = settings
+            .client_config()
+            .create_with_context(Membership::new(sender, REVOKE_WAIT))
+            .map_err(|error| SourceError::Configure { message: error.to_string() })?;
+        let topic = settings.topic.clone();
+        base.subscribe(&[&topic]).map_err(|source| SourceError::Subscribe { topic: topic.clone(), source })?;
+        let base = Arc::new(base);
+        let leaving = Arc::new(AtomicBool::new(false));
+        let server = Server { base: base.clone(), topic: topic.clone(), leaving: leaving.clone() };
+        let server = Builder::new()
+            .name("kafka-group".to_owned())
+            .spawn(move || server.run())
+            .map_err(|source| SourceError::Spawn { source })?;
+        Ok((Self { base, topic, leaving, server: Some(server) }, events))
+    }
+
+    /// Begins to read an assigned partition at `offset`.
+    pub fn start(&self, partition: i32, offset: i64) -> Result<PartitionQueue, SourceError> {
+        // Held throughout, so that a revocation comes wholly before or wholly after.
+        let mut parts = self.base.context().partitions();
+        if !parts.assigned.contains(&partition) {
+            return Err(SourceError::Own { partition });
+        }
+        if parts.started.contains(&partition) {
+            return Err(SourceError::StartTwice { partition });
+        }
+        let queue = PartitionQueue::split(&self.base, &self.topic, partition)?;
+        let failed = |source| SourceError::Start { partition, offset, source };
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic, partition, Offset::Offset(offset)).map_err(failed)?;
+        self.base.incremental_assign(&list).map_err(failed)?;
+        parts.started.insert(partition);
+        Ok(queue)
+    }
+
+    /// The partitions assigned now.
+    pub fn assigned(&self) -> Vec<i32> {
+        self.base.context().partitions().assigned.iter().copied().collect()
+    }
+
+    /// The way to the broker.
+    pub fn link(&self) -> Link {
+        self.base.context().link.link()
+    }
+
+    /// How many partitions the topic has.
+    pub fn partition_count(&self, wait: Duration) -> Result<u32, SourceError> {
+        let topic = || self.topic.clone();
+        let metadata = self
+            .base
+            .fetch_metadata(Some(&self.topic), wait)
+            .map_err(|source| SourceError::AskTopic { topic: topic(), source })?;
+        self.base.context().answered();
+        let found = metadata.topics().iter().find(|found| found.name() == self.topic);
+        let found = found.ok_or_else(|| SourceError::FindTopic { topic: topic() })?;
+        match found.error().map(Code::from) {
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
+                Err(SourceError::FindTopic { topic: topic() })
+            }
+            Some(code) => Err(SourceError::AskTopic { topic: topic(), source: KafkaError::MetadataFetch(code) }),
+            None => Ok(found.partitions().len() as u32),
+        }
+    }
+
+    /// The ends of a partition's log, asked for now.
+    pub fn watermarks(&self, partition: i32, wait: Duration) -> Result<Watermarks, SourceError> {
+        let asked = self.base.fetch_watermarks(&self.topic, partition, wait);
+        let (low, high) = asked.map_err(|source| SourceError::AskWatermarks { partition, source })?;
+        self.base.context().answered();
+        Ok(Watermarks { low, high })
+    }
+
+    /// What the group has committed for these partitions, in their order.
+    pub fn committed_with_metadata(&self, partitions: &[i32], wait: Duration) -> Result<Vec<Committed>, SourceError> {
+        let failed = |source| SourceError::AskCommitted { source };
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition(&self.topic, *partition);
+        }
+        let list = self.base.committed_offsets(list, wait).map_err(failed)?;
+        self.base.context().answered();
+        let find = |partition: &i32| {
+            let element = list.find_partition(&self.topic, *partition);
+            let element = element.ok_or_else(|| failed(KafkaError::OffsetFetch(Code::UnknownPartition)))?;
+            element.error().map_err(failed)?;
+            let offset = match element.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            };
+            Ok(Committed { partition: *partition, offset, metadata: element.metadata().to_owned() })
+        };
+        partitions.iter().map(find).collect()
+    }
+
+    /// Commits `offset` (the next one to read) with `metadata`; returns when the broker has it. Tries again for up to `wait`.
+    /// When the partition has gone to another member the error's `retry` is false.
+    pub fn commit(&self, partition: i32, offset: i64, metadata: &str, wait: Duration) -> Result<(), SourceError> {
+        let deadline = Instant::now() + wait;
+        let failed = |source| SourceError::Commit { partition, offset, source };
+        let mut list = TopicPartitionList::new();
+        let mut element = list.add_partition(&self.topic, partition);
+        element.set_offset(Offset::Offset(offset)).map_err(failed)?;
+        element.set_metadata(metadata);
+        let mut pause = COMMIT_PAUSE.0;
+        loop {
+            let Err(source) = self.base.commit(&list, CommitMode::Sync) else {
+                self.base.context().answered();
+                return Ok(());
+            };
+            if !classify(&source).1 || Instant::now() + pause >= deadline {
+                return Err(failed(source));
+            }
+            sleep(pause);
+            pause = (pause * 2).min(COMMIT_PAUSE.1);
+        }
+    }
+
+    /// Leaves the group and waits for it: partitions are revoked first, as [`SourceEvent::Revoked`]. A static member keeps its place.
+    pub fn leave(mut self) {
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        self.leaving.store(true, Ordering::Release);
+        if let Some(server) = self.server.take()
+            && server.join().is_err()
+        {
+            tracing::error!("the thread that serves the consumer group panicked");
+        }
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The thread that serves the group's events.
+struct Server {
+    base: Arc<BaseConsumer<Membership>>,
+    topic: String,
+    leaving: Arc<AtomicBool>,
+}
+
+impl Server {
+    fn run(self) {
+        let mut pause = PROBE_PAUSE.0;
+        let mut next_probe = Instant::now();
+        while !self.leaving.load(Ordering::Acquire) {
+            self.turn();
+            if self.base.context().link.link() == Link::Up {
+                (pause, next_probe) = (PROBE_PAUSE.0, Instant::now());
+            } else if Instant::now() >= next_probe {
+                self.probe();
+                next_probe = Instant::now() + pause;
+                pause = (pause * 2).min(PROBE_PAUSE.1);
+            }
+        }
+        match self.base.close_queue() {
+            Ok(()) => {
+                while !self.base.closed() {
+                    self.turn();
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the group could not be left"),
+        }
+    }
+
+    /// Serves what waits in the consumer's own queue: rebalances and errors. Records have queues of their own.
+    fn turn(&self) {
+        match self.base.poll(TURN) {
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+                let message = self.base.client().fatal_error().map_or_else(|| error.to_string(), |(_, text)| text);
+                self.base.context().tell(SourceEvent::Fatal(message));
+            }
+            Some(Err(error)) => tracing::debug!(target: "kafka", %error, "reported by the client"),
+            Some(Ok(record)) => {
+                let (partition, offset) = (rdkafka::Message::partition(&record), rdkafka::Message::offset(&record));
+                tracing::error!(partition, offset, "a record came beside its partition's queue");
+            }
+            None => {}
+        }
+    }
+
+    /// Asks a question whose answer shows that the broker is there.
+    fn probe(&self) {
+        if self.base.fetch_metadata(Some(&self.topic), PROBE_WAIT).is_ok() {
+            self.base.context().answered();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

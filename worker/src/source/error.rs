@@ -1,0 +1,159 @@
+//! Owns what can go wrong between the worker and the broker, who must act, and whether to try again.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use thiserror::Error;
+
+use super::batch::SplitError;
+
+/// Who can make an error go away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhoActs {
+    /// Whoever wrote the manifest or runs the cluster: a name, a permission, a setting.
+    User,
+    /// Nobody in particular: something is away and comes back.
+    Environment,
+    /// We.
+    Bug,
+}
+
+/// An operation on the source failed.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// The client refuses its configuration.
+    #[error("the kafka client refuses its configuration: {message}")]
+    Configure {
+        /// The client's words.
+        message: String,
+    },
+    /// The thread that serves the group could not be started.
+    #[error("the thread that serves the consumer group could not be started: {source}")]
+    Spawn {
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The subscription was refused.
+    #[error("topic '{topic}' cannot be subscribed: {source}")]
+    Subscribe {
+        /// The topic.
+        topic: String,
+        /// The client's error.
+        source: KafkaError,
+    },
+    /// The topic does not exist.
+    #[error("topic '{topic}' does not exist at the broker")]
+    FindTopic {
+        /// The topic.
+        topic: String,
+    },
+    /// The topic's partitions could not be asked for.
+    #[error("the partitions of topic '{topic}' could not be asked for: {source}")]
+    AskTopic {
+        /// The topic.
+        topic: String,
+        /// The client's error.
+        source: KafkaError,
+    },
+    /// The log's first and last offset could not be asked for.
+    #[error("the offsets of partition {partition} could not be asked for: {source}")]
+    AskWatermarks {
+        /// The partition.
+        partition: i32,
+        /// The client's error.
+        source: KafkaError,
+    },
+    /// The committed progress could not be asked for.
+    #[error("the committed progress of the group could not be asked for: {source}")]
+    AskCommitted {
+        /// The client's error.
+        source: KafkaError,
+    },
+    /// The commit was not accepted, and trying until the deadline did not help.
+    #[error("offset {offset} of partition {partition} could not be committed: {source}")]
+    Commit {
+        /// The partition.
+        partition: i32,
+        /// The offset.
+        offset: i64,
+        /// The client's last error.
+        source: KafkaError,
+    },
+    /// The partition is not (or no longer) assigned to this member.
+    #[error("partition {partition} is not assigned to this worker")]
+    Own {
+        /// The partition.
+        partition: i32,
+    },
+    /// The partition is being read already.
+    #[error("partition {partition} was started before")]
+    StartTwice {
+        /// The partition.
+        partition: i32,
+    },
+    /// Reading could not begin.
+    #[error("partition {partition} could not be started at offset {offset}: {source}")]
+    Start {
+        /// The partition.
+        partition: i32,
+        /// The offset.
+        offset: i64,
+        /// The client's error.
+        source: KafkaError,
+    },
+    /// The partition's queue could not be taken.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+}
+
+impl SourceError {
+    /// Who must act.
+    pub fn who_acts(&self) -> WhoActs {
+        self.verdict().0
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn retry(&self) -> bool {
+        self.verdict().1
+    }
+
+    fn verdict(&self) -> (WhoActs, bool) {
+        match self {
+            Self::Configure { .. } => (WhoActs::User, false),
+            Self::FindTopic { .. } => (WhoActs::User, true),
+            Self::Spawn { .. } | Self::Own { .. } => (WhoActs::Environment, false),
+            Self::StartTwice { .. } | Self::Split(_) => (WhoActs::Bug, false),
+            Self::Subscribe { source, .. }
+            | Self::AskTopic { source, .. }
+            | Self::AskWatermarks { source, .. }
+            | Self::AskCommitted { source }
+            | Self::Commit { source, .. }
+            | Self::Start { source, .. } => classify(source),
+        }
+    }
+}
+
+/// Who must act on a client error, and whether trying again may help.
+pub fn classify(error: &KafkaError) -> (WhoActs, bool) {
+    let Some(code) = error.rdkafka_error_code() else {
+        return (WhoActs::Bug, false);
+    };
+    match code {
+        Code::TopicAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::ClusterAuthorizationFailed
+        | Code::Authentication
+        | Code::SaslAuthenticationFailed
+        | Code::SSL
+        | Code::UnknownTopic
+        | Code::UnknownTopicOrPartition
+        | Code::UnknownPartition
+        | Code::InconsistentGroupProtocol
+        | Code::PolicyViolation => (WhoActs::User, true),
+        // Another member has the partition: this one will hear of it as a revocation.
+        Code::IllegalGeneration | Code::UnknownMemberId | Code::FencedInstanceId | Code::Fatal | Code::Fenced => {
+            (WhoActs::Environment, false)
+        }
+        Code::InvalidArgument | Code::OffsetMetadataTooLarge | Code::State | Code::Conflict => (WhoActs::Bug, false),
+        Code::MessageSizeTooLarge => (WhoActs::User, false),
+        _ => (WhoActs::Environment, true),
+    }
+}
