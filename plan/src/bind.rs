@@ -80,7 +80,7 @@ fn rules(judged: &Judged, columns: &Columns) -> Result<Vec<RulePlan>, Problem> {
 }
 
 fn groups(judged: &Judged, columns: &Columns) -> Result<Vec<GroupPlan>, Problem> {
-    let bind = |group: &crate::measures::TypedGroup| {
+    let bind = |group: &crate::groups::TypedGroup| {
         Ok(GroupPlan {
             name: group.name.clone(),
             column: columns.index(&group.name),

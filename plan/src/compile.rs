@@ -4,7 +4,8 @@ use schemas::spec::{API_VERSION, AnalyticsPipeline, KIND};
 
 use crate::avro::Fields;
 use crate::connect::Topics;
-use crate::measures::{self, TypedGroup, TypedMeasure};
+use crate::groups::{self, TypedGroup};
+use crate::measures::{self, TypedMeasure};
 use crate::names::is_kebab;
 use crate::rules::{self, Times, TypedRule};
 use crate::sql::{self, Lowered, Text};
@@ -61,8 +62,8 @@ impl Judged {
         let times = Times { event: &spec.source.event_time, ingest: spec.source.ingest_time.as_deref() };
         let rules = rules::compile(&spec.quality, known, times, found);
         let window = timing::window(spec, found);
-        let groups = measures::groups(spec, known, found);
-        let measures = measures::measures(spec, known, found);
+        let groups = groups::compile(spec, known, found);
+        let measures = measures::compile(spec, known, found);
         let sink = store::sink(spec, found);
         connect::partials(spec, found);
         let workers = store::workers(spec, found);

@@ -7,6 +7,7 @@ mod avro;
 mod bind;
 mod compile;
 mod connect;
+mod groups;
 mod literal;
 mod measures;
 mod names;

@@ -1,5 +1,9 @@
 //! Literals of rules: text that takes the type of the field it is compared with, exactly or not at all.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
 use arrow_schema::DataType;
 use datafusion_common::ScalarValue;
 
@@ -17,8 +21,8 @@ pub(crate) fn read(text: &str, data_type: &DataType) -> Result<ScalarValue, Stri
             let value = text.parse().map_err(|_| "allowed are 'true' and 'false'".to_owned())?;
             Ok(ScalarValue::Boolean(Some(value)))
         }
-        DataType::Int32 => whole(text, i32::MIN, i32::MAX).map(|value| ScalarValue::Int32(Some(value))),
-        DataType::Int64 => whole(text, i64::MIN, i64::MAX).map(|value| ScalarValue::Int64(Some(value))),
+        DataType::Int32 => whole(text, i32::MIN..=i32::MAX).map(|value| ScalarValue::Int32(Some(value))),
+        DataType::Int64 => whole(text, i64::MIN..=i64::MAX).map(|value| ScalarValue::Int64(Some(value))),
         DataType::Float32 => finite(text).map(|value: f32| ScalarValue::Float32(Some(value))),
         DataType::Float64 => finite(text).map(|value: f64| ScalarValue::Float64(Some(value))),
         DataType::Decimal128(precision, scale) => {
@@ -30,11 +34,11 @@ pub(crate) fn read(text: &str, data_type: &DataType) -> Result<ScalarValue, Stri
     }
 }
 
-fn whole<T: std::str::FromStr + std::fmt::Display>(text: &str, least: T, most: T) -> Result<T, String> {
-    text.parse().map_err(|_| format!("allowed are whole numbers from {least} to {most}"))
+fn whole<T: FromStr + Display>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {
+    text.parse().map_err(|_| format!("allowed are whole numbers from {} to {}", range.start(), range.end()))
 }
 
-fn finite<T: std::str::FromStr + Into<f64> + Copy>(text: &str) -> Result<T, String> {
+fn finite<T: FromStr + Into<f64> + Copy>(text: &str) -> Result<T, String> {
     let value: Option<T> = text.parse().ok().filter(|value: &T| (*value).into().is_finite());
     value.ok_or_else(|| "allowed are numbers".to_owned())
 }

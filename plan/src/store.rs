@@ -14,7 +14,7 @@ pub(crate) fn sink(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) ->
         match key.as_str() {
             "date" if partition_by.is_empty() => partition_by.push(PartitionKey::Date),
             "date" => {
-                problems.push(Problem::new(codes::NAME_DUPLICATE, path, "'date' is there twice").help("remove it"))
+                problems.push(Problem::new(codes::NAME_DUPLICATE, path, "'date' is there twice").help("remove it"));
             }
             other => problems.push(
                 Problem::new(codes::PARTITION_BY, path, format!("cannot make folders by '{other}'"))

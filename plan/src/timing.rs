@@ -38,7 +38,8 @@ fn neighbours(size_ms: i64) -> String {
     format!("allowed are divisors of a day and whole days, for example {below} or {above}")
 }
 
-/// Watermark and idleness.
+/// Watermark and idleness, in the plan's words.
+#[allow(clippy::struct_field_names)]
 pub(crate) struct Watermark {
     pub(crate) delay_ms: i64,
     pub(crate) idle_after_ms: i64,

@@ -38,11 +38,11 @@ impl Visitor for Checker<'_> {
             Expr::Function(function) => return self.function(function),
             Expr::Cast { .. } => self.casts = true,
             Expr::BinaryOp { left, op, right } => return self.operator(left, op, right),
-            Expr::UnaryOp { op: UnaryOperator::Plus | UnaryOperator::Minus | UnaryOperator::Not, .. } => {}
             Expr::Value(value) if matches!(value.value, Value::Placeholder(_)) => {
                 return self.unsupported(expr, "a parameter");
             }
-            Expr::IsFalse(_)
+            Expr::UnaryOp { op: UnaryOperator::Plus | UnaryOperator::Minus | UnaryOperator::Not, .. }
+            | Expr::IsFalse(_)
             | Expr::IsNotFalse(_)
             | Expr::IsTrue(_)
             | Expr::IsNotTrue(_)

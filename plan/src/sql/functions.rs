@@ -1,4 +1,4 @@
-//! The functions that expressions may call: the total and deterministic ones of DataFusion.
+//! The functions that expressions may call: the total and deterministic ones of `DataFusion`.
 //!
 //! A function is listed here only when its value depends on its arguments alone, to the last bit and on every machine
 //! (which rules out logarithms and the like, whose last bits are the platform's), and when no value of a record can make

@@ -32,7 +32,7 @@ pub(crate) struct Lowered {
 
 /// Coerces, simplifies, makes total and tries out.
 ///
-/// Expressions with explicit casts are not simplified: DataFusion would move `cast(amount as int) = 5` to
+/// Expressions with explicit casts are not simplified: `DataFusion` would move `cast(amount as int) = 5` to
 /// `amount = 5.00`, which is another condition.
 pub(crate) fn lower(expr: Expr, fields: &Fields, explicit_casts: bool) -> Result<Lowered> {
     let columns = columns(&expr);

@@ -68,7 +68,7 @@ fn convert(parsed: &ast::Expr, source: &Text<'_>, fields: &Fields, explicit_cast
     lower(expr, fields, explicit_casts).map_err(misfit)
 }
 
-/// What DataFusion says, as messages are: its root cause, one line, lower case.
+/// What `DataFusion` says, as messages are: its root cause, one line, lower case.
 pub(crate) fn reason(error: &DataFusionError) -> String {
     let message = error.find_root().message().into_owned();
     text::lower_first(message.lines().next().unwrap_or_default())

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::refused;
 
 #[test]
+#[allow(clippy::too_many_lines)]
 fn identity_and_names() {
     refused(&[
         (

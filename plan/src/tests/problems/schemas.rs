@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::refused;
 
 #[test]
+#[allow(clippy::too_many_lines)]
 fn schemas() {
     refused(&[
         (

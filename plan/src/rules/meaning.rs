@@ -1,0 +1,207 @@
+//! What each kind of rule means: an expression, what it expects in words, and the text that identifies it.
+
+use arrow_schema::DataType;
+use datafusion_common::ScalarValue;
+use datafusion_expr::{BinaryExpr, Expr, Operator, cast, ident, lit};
+use schemas::spec::{Duration, Rule, Scalar};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::kind::Check;
+use super::{Times, TypedRule, is_millis};
+use crate::avro::Fields;
+use crate::names::quoted;
+use crate::sql::{self, Lowered, Text, reason};
+use crate::types::{self, Kind};
+use crate::{Path, Problem, codes, pattern};
+
+/// One rule and where it stands.
+pub(super) struct Scope<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) path: &'a Path,
+    pub(super) times: Times<'a>,
+}
+
+/// What a check means: an expression, its words for people, its canonical text.
+pub(super) struct Meaning {
+    pub(super) expr: Expr,
+    pub(super) expected: String,
+    pub(super) canonical: String,
+}
+
+impl Scope<'_> {
+    /// Types the rule over all fields of the schema.
+    pub(super) fn compile(
+        &self,
+        check: &Check<'_>,
+        fields: Option<&Fields>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<TypedRule> {
+        if let Check::Expression(sql) = check {
+            let source = Text::new(sql, self.path.key("expression"), "rule");
+            let lowered = sql::condition(&source, fields, problems)?;
+            let canonical = format!("expression {}", sql::text::parse(&source).ok()?);
+            return Some(self.typed(lowered, (*sql).to_owned(), &canonical));
+        }
+        let fields = fields?;
+        let field = self.rule.field.as_deref().unwrap_or_default();
+        let meaning = match check {
+            Check::Required(names) => self.required(names, fields, problems)?,
+            Check::OneOf(values) => self.one_of(field, values, fields, problems)?,
+            Check::Bounds => self.bounds(field, fields, problems)?,
+            Check::Matches(pattern) => self.matches(field, pattern, fields, problems)?,
+            Check::MaxLatency(latency) => self.max_latency(latency, fields, problems)?,
+            Check::Expression(_) => return None,
+        };
+        match sql::lower(meaning.expr, fields, false) {
+            Ok(lowered) => Some(self.typed(lowered, meaning.expected, &meaning.canonical)),
+            Err(error) => {
+                problems.push(Problem::new(codes::SQL_TYPE, self.path.clone(), reason(&error)));
+                None
+            }
+        }
+    }
+
+    fn typed(&self, check: Lowered, expected: String, canonical: &str) -> TypedRule {
+        TypedRule {
+            name: self.rule.name.clone(),
+            on_violation: self.rule.on_violation,
+            field: self.rule.field.clone(),
+            expected,
+            fingerprint: format!("{:032x}", xxh3_128(canonical.as_bytes())),
+            check,
+            path: self.path.clone(),
+        }
+    }
+
+    fn required(&self, names: &[String], fields: &Fields, problems: &mut Vec<Problem>) -> Option<Meaning> {
+        let path = self.path.key("required");
+        let before = problems.len();
+        if names.is_empty() {
+            problems.push(empty(&path, "required", "a field of the schema"));
+        }
+        for (index, name) in names.iter().enumerate() {
+            problems.extend(fields.find(name, &path.index(index)).err());
+        }
+        let all = names.iter().map(|name| ident(name).is_not_null()).reduce(Expr::and)?;
+        let list = quoted(names.iter().map(String::as_str));
+        (problems.len() == before).then(|| Meaning {
+            expr: all,
+            expected: format!("not null: {list}"),
+            canonical: format!("required {list}"),
+        })
+    }
+
+    /// The type of the rule's field.
+    pub(super) fn field<'f>(
+        &self,
+        field: &str,
+        fields: &'f Fields,
+        problems: &mut Vec<Problem>,
+    ) -> Option<&'f DataType> {
+        match fields.find(field, &self.path.key("field")) {
+            Ok((data_type, _)) => Some(data_type),
+            Err(problem) => {
+                problems.push(problem);
+                None
+            }
+        }
+    }
+
+    /// A literal of the rule as a value of the field's type.
+    pub(super) fn literal(
+        &self,
+        key: Path,
+        literal: &Scalar,
+        data_type: &DataType,
+        problems: &mut Vec<Problem>,
+    ) -> Option<ScalarValue> {
+        match crate::literal::read(literal.as_str(), data_type) {
+            Ok(value) => Some(value),
+            Err(allowed) => {
+                let field = self.rule.field.as_deref().unwrap_or_default();
+                let message = format!("'{literal}' does not fit field '{field}', {}", types::a(data_type));
+                problems.push(Problem::new(codes::RULE_LITERAL, key, message).help(allowed));
+                None
+            }
+        }
+    }
+
+    fn one_of(&self, field: &str, values: &[Scalar], fields: &Fields, problems: &mut Vec<Problem>) -> Option<Meaning> {
+        let path = self.path.key("oneOf");
+        let data_type = self.field(field, fields, problems)?;
+        if values.is_empty() {
+            problems.push(empty(&path, "oneOf", "a value"));
+        }
+        if matches!(types::kind(data_type), Kind::Nested | Kind::Binary) {
+            problems.push(self.misfit(field, data_type, "'oneOf'", "a string, number, boolean, date or timestamp"));
+            return None;
+        }
+        let literals: Vec<Option<Expr>> = values
+            .iter()
+            .enumerate()
+            .map(|(index, value)| self.literal(path.index(index), value, data_type, problems).map(lit))
+            .collect();
+        let literals: Vec<Expr> = literals.into_iter().collect::<Option<_>>()?;
+        let list = quoted(values.iter().map(Scalar::as_str));
+        (!literals.is_empty()).then(|| Meaning {
+            expr: ident(field).in_list(literals, false),
+            expected: format!("one of {list}"),
+            canonical: format!("oneOf '{field}' {list}"),
+        })
+    }
+
+    fn matches(&self, field: &str, regex: &str, fields: &Fields, problems: &mut Vec<Problem>) -> Option<Meaning> {
+        let data_type = self.field(field, fields, problems)?;
+        if *data_type != DataType::Utf8 {
+            problems.push(self.misfit(field, data_type, "'matches'", "a string"));
+            return None;
+        }
+        if let Some((reason, span)) = pattern::refuse(regex) {
+            problems
+                .push(Problem::new(codes::PATTERN, self.path.key("matches"), reason).at(span).help(pattern::ALLOWED));
+            return None;
+        }
+        let expr = BinaryExpr::new(Box::new(ident(field)), Operator::RegexMatch, Box::new(lit(regex)));
+        Some(Meaning {
+            expr: Expr::BinaryExpr(expr),
+            expected: format!("matches '{regex}'"),
+            canonical: format!("matches '{field}' {regex}"),
+        })
+    }
+
+    /// Ingest time minus event time, in milliseconds.
+    fn max_latency(&self, latency: &Duration, fields: &Fields, problems: &mut Vec<Problem>) -> Option<Meaning> {
+        let Some(ingest) = self.times.ingest else {
+            problems.push(
+                Problem::new(
+                    codes::RULE_FIELD,
+                    self.path.key("maxLatency"),
+                    "the source has no 'ingestTime' to compare with",
+                )
+                .help("name the field that holds it in 'spec.source.ingestTime'"),
+            );
+            return None;
+        };
+        let event = self.times.event;
+        // Fields that are missing or no times are problems of the source, reported there.
+        if [ingest, event].iter().any(|name| fields.get(name).is_none_or(|(t, _)| !is_millis(t))) {
+            return None;
+        }
+        let millis = |name| cast(ident(name), DataType::Int64);
+        Some(Meaning {
+            expr: (millis(ingest) - millis(event)).lt_eq(lit(latency.millis())),
+            expected: format!("ingested within {latency} of the event"),
+            canonical: format!("maxLatency '{ingest}' '{event}' {}", latency.millis()),
+        })
+    }
+
+    /// The problem that a check is not for fields of this type.
+    pub(super) fn misfit(&self, field: &str, data_type: &DataType, kind: &str, allowed: &str) -> Problem {
+        let message = format!("{kind} does not fit field '{field}', {}", types::a(data_type));
+        Problem::new(codes::FIELD_TYPE, self.path.key("field"), message).help(format!("allowed is {allowed}"))
+    }
+}
+
+fn empty(path: &Path, key: &str, what: &str) -> Problem {
+    Problem::new(codes::EMPTY, path.clone(), format!("'{key}' is empty")).help(format!("allowed is at least {what}"))
+}

@@ -1,0 +1,88 @@
+//! Data-quality rules: each becomes one nullable boolean expression. True passes, false is a violation, null is skipped.
+
+mod bounds;
+mod kind;
+mod meaning;
+
+use std::collections::BTreeSet;
+
+use arrow_schema::DataType;
+use schemas::spec::{OnViolation, Quality, Rule};
+
+use crate::avro::Fields;
+use crate::names::is_kebab;
+use crate::sql::Lowered;
+use crate::{Path, Problem, codes};
+
+/// A rule that is typed, but not yet bound to the columns that will be decoded.
+#[derive(Debug)]
+pub(crate) struct TypedRule {
+    pub(crate) name: String,
+    pub(crate) on_violation: OnViolation,
+    pub(crate) field: Option<String>,
+    pub(crate) expected: String,
+    pub(crate) fingerprint: String,
+    pub(crate) check: Lowered,
+    pub(crate) path: Path,
+}
+
+/// The fields with a meaning of their own, as far as they exist.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times<'a> {
+    pub(crate) event: &'a str,
+    pub(crate) ingest: Option<&'a str>,
+}
+
+/// Compiles all rules, in order.
+pub(crate) fn compile(
+    quality: &Quality,
+    fields: Option<&Fields>,
+    times: Times<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<TypedRule> {
+    let rules = Path::of("spec.quality.rules");
+    let mut seen = BTreeSet::new();
+    let mut compiled = Vec::with_capacity(quality.rules.len());
+    for (index, rule) in quality.rules.iter().enumerate() {
+        let path = rules.index(index);
+        check_name(rule, &path, &mut seen, problems);
+        if let Some(check) = kind::kind(rule, &path, problems) {
+            let scope = meaning::Scope { rule, path: &path, times };
+            compiled.extend(scope.compile(&check, fields, problems));
+        }
+    }
+    compiled
+}
+
+fn check_name<'a>(rule: &'a Rule, path: &Path, seen: &mut BTreeSet<&'a str>, problems: &mut Vec<Problem>) {
+    let name = rule.name.as_str();
+    let path = path.key("name");
+    if !is_kebab(name, 63) {
+        problems.push(
+            Problem::new(codes::NAME_SYNTAX, path, format!("'{name}' is not a rule name"))
+                .help("allowed are lower case letters, digits and '-', at most 63"),
+        );
+    } else if name.starts_with("event-time-") {
+        problems.push(
+            Problem::new(codes::NAME_RESERVED, path, format!("the rule name '{name}' is reserved"))
+                .help("allowed are names that do not start with 'event-time-'"),
+        );
+    } else if !seen.insert(name) {
+        problems.push(
+            Problem::new(codes::NAME_DUPLICATE, path, format!("there are two rules named '{name}'"))
+                .help("allowed is one rule per name"),
+        );
+    }
+}
+
+/// Whether a column holds UTC milliseconds: a timestamp with zone, or a long.
+pub(crate) fn is_millis(data_type: &DataType) -> bool {
+    use arrow_schema::TimeUnit::Millisecond;
+    matches!(data_type, DataType::Int64 | DataType::Timestamp(Millisecond, Some(_)))
+}
+
+/// The fields that a dead-lettering or stopping `required` rule keeps from being null.
+pub(crate) fn never_null(quality: &Quality) -> impl Iterator<Item = &str> {
+    let enforced = quality.rules.iter().filter(|rule| rule.on_violation != OnViolation::Report);
+    enforced.flat_map(|rule| rule.required.iter().flatten()).map(String::as_str)
+}
