@@ -1,3 +1,10 @@
 //! What proves Sluice: the oracle that everything is compared with, and the tests that use it.
 
+pub mod kafka;
 pub mod model;
+pub mod pipeline;
+pub mod worlds;
+pub mod python;
+pub mod registry;
+pub mod server;
+pub mod setup;

@@ -13,7 +13,8 @@ pub fn client(plan: &Plan) -> ClientConfig {
     config
 }
 
-/// The group under which publish progress is committed. Its members assign partitions to themselves.
-pub fn publish_group(plan: &Plan) -> String {
-    format!("{}.publish", plan.name)
+/// The group under which publish progress of the consumer group `group` is committed. Its members assign partitions to
+/// themselves: a member of `group` itself could not commit for a topic that it is not subscribed to.
+pub fn publish_group(group: &str) -> String {
+    format!("{group}.publish")
 }

@@ -8,7 +8,7 @@
 
 mod delivery;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -208,6 +208,7 @@ impl Producer {
         let mut record: BaseRecord<'_, [u8], [u8], usize> = BaseRecord::with_opaque_to(topic, deliveries.begin());
         (record.partition, record.key, record.payload) = (partition, key, payload);
         record.headers = Some(headers);
+        let deadline = Instant::now() + ROOM_WAIT;
         loop {
             let (error, refused) = match self.client.send(record) {
                 Ok(()) => return Ok(()),
@@ -218,10 +219,11 @@ impl Producer {
                 deliveries.cancel(epoch);
                 return Err(ProduceError::Send { topic: topic.to_owned(), source: error });
             }
-            if !deliveries.wait_for_room(ROOM_WAIT) {
+            if Instant::now() >= deadline {
                 deliveries.cancel(epoch);
                 return Err(ProduceError::AwaitRoom { topic: topic.to_owned(), in_flight: self.in_flight() });
             }
+            deliveries.wait_a_moment();
             record = refused;
         }
     }

@@ -15,7 +15,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use schemas::report::WorkerReport;
 use thiserror::Error;
 
-use crate::client::client;
+use crate::client::{client, publish_group};
 use crate::http;
 use crate::ingest::{GroupTask, IngestError, Settings, Shared};
 use crate::produce::{ProduceError, Producer};
@@ -33,6 +33,8 @@ pub struct Config {
     pub plan: Arc<Plan>,
     /// The worker's name: its pod. Workers of one pipeline have different names.
     pub name: String,
+    /// The consumer group, which also names the publish group: the pipeline's name, unless progress is to be kept apart.
+    pub group: String,
     /// Whether it is a static member of the group, so that a restart keeps its partitions.
     pub static_member: bool,
     /// Whether it publishes. With a `file://` sink exactly one worker does.
@@ -56,6 +58,7 @@ impl Config {
         let lanes = plan.workers.lanes.map_or(processors, |lanes| lanes as usize);
         let lanes = lanes.clamp(1, plan.source.partitions.max(1) as usize);
         Self {
+            group: plan.name.clone(),
             plan,
             name: name.into(),
             static_member: false,
@@ -187,6 +190,7 @@ impl Tasks {
         let publisher = Publisher {
             plan: plan.clone(),
             program: program.clone(),
+            group: publish_group(&config.group),
             store: store(&plan)?,
             status: status.clone(),
             stop: stop.clone(),
@@ -300,7 +304,7 @@ fn source_settings(config: &Config) -> SourceSettings {
     SourceSettings {
         bootstrap: plan.kafka.bootstrap.clone(),
         topic: plan.source.topic.clone(),
-        group: plan.name.clone(),
+        group: config.group.clone(),
         instance: config.static_member.then(|| config.name.clone()),
         isolation: match plan.source.isolation {
             Isolation::ReadCommitted => crate::source::Isolation::ReadCommitted,

@@ -183,6 +183,11 @@ impl Lane {
         self.windows.iter().map(|open| (open.window.start, open.ids.len(), open.ids.bytes()))
     }
 
+    /// How many groups are known: those of open windows, and closed ones' that are not forgotten yet.
+    pub fn known_groups(&self) -> usize {
+        self.groups.len()
+    }
+
     fn rows_before(&mut self, until: Offset, pass: &mut Pass<'_>) -> Result<(), Error> {
         let offsets = pass.fetch.offsets;
         let end = pass.row + offsets[pass.row..].partition_point(|offset| *offset < until.0);

@@ -15,6 +15,9 @@ use rdkafka::producer::ProducerContext;
 
 use super::ProduceError;
 
+/// Longest wait for room before a full queue is tried again.
+const MOMENT: Duration = Duration::from_millis(10);
+
 /// Told by the client of each record's fate.
 #[derive(Default)]
 pub(super) struct Deliveries {
@@ -64,14 +67,9 @@ impl Deliveries {
         self.ledger().open.values().sum()
     }
 
-    /// Waits until some record is settled; false when none was in time.
-    pub(super) fn wait_for_room(&self, wait: Duration) -> bool {
-        let ledger = self.ledger();
-        let before: usize = ledger.open.values().sum();
-        let unmoved = |ledger: &mut Ledger| ledger.open.values().sum::<usize>() >= before;
-        let (_ledger, waited) =
-            self.moved.wait_timeout_while(ledger, wait, unmoved).unwrap_or_else(PoisonError::into_inner);
-        !waited.timed_out()
+    /// Waits for some record to be settled, or a moment: the client frees a record's room only after it told us.
+    pub(super) fn wait_a_moment(&self) {
+        drop(self.moved.wait_timeout(self.ledger(), MOMENT).unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Ends the epoch and waits until it and all before it are settled.

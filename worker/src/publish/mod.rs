@@ -18,7 +18,7 @@ use rdkafka::{Message as _, Offset as KafkaOffset, TopicPartitionList};
 use stream_core::{CollectorProgress, Error as CoreError, Offset, Program};
 use thiserror::Error;
 
-use crate::client::{client, publish_group};
+use crate::client::client;
 use crate::progress::{ProgressError, decode_collector, encode_collector};
 use crate::status::Status;
 use crate::stop::{Backoff, Stop};
@@ -64,6 +64,8 @@ pub enum PublishError {
 pub(crate) struct Publisher {
     pub plan: Arc<Plan>,
     pub program: Arc<Program>,
+    /// The group under which progress is committed.
+    pub group: String,
     pub store: Store,
     pub status: Arc<Status>,
     pub stop: Stop,
@@ -108,7 +110,7 @@ impl Publisher {
 
     fn consumer(&self) -> Result<BaseConsumer, PublishError> {
         client(&self.plan)
-            .set("group.id", publish_group(&self.plan))
+            .set("group.id", &self.group)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")

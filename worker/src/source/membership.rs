@@ -128,6 +128,7 @@ impl ClientContext for Membership {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        eprintln!("DBG {error} {reason}");
         tracing::debug!(target: "kafka", %error, reason);
         if let Some(link) = self.link.failed(&error, reason, SystemTime::now()) {
             self.tell(SourceEvent::Link(link));
