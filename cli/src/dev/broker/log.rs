@@ -65,10 +65,9 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    pub(super) fn read(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; self.length];
-        self.file.read_exact_at(&mut bytes, self.position)?;
-        Ok(bytes)
+    /// Fills `bytes`, which has the extent's length.
+    pub(super) fn read(&self, bytes: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(bytes, self.position)
     }
 }
 

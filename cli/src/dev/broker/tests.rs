@@ -134,7 +134,7 @@ fn a_commit_keeps_its_metadata_up_to_kafkas_limit() -> Result<()> {
     let broker = broker_with("t", 2, TimestampType::LogAppendTime)?;
     let consumer = consumer(&broker, "g")?;
     let commit = |metadata: &str| -> Result<()> {
-        let mut list = assignment_of("t", 1, Offset::Offset(42))?;
+        let list = assignment_of("t", 1, Offset::Offset(42))?;
         let mut element = list.find_partition("t", 1).context("partition")?;
         element.set_metadata(metadata);
         Ok(consumer.commit(&list, CommitMode::Sync)?)
@@ -176,22 +176,21 @@ fn settle(consumers: &[&BaseConsumer], partitions: i32) -> Result<()> {
 #[test]
 fn a_group_deals_the_partitions_anew_when_members_come_and_go() -> Result<()> {
     let broker = broker_with("t", 3, TimestampType::LogAppendTime)?;
-    let members: Vec<BaseConsumer> = (0..3)
-        .map(|_| {
-            let mut config = client(&broker, &[("group.id", "g"), ("heartbeat.interval.ms", "200")]);
-            config.set("partition.assignment.strategy", "cooperative-sticky");
-            config.set("auto.offset.reset", "earliest");
-            let member: BaseConsumer = config.create()?;
-            member.subscribe(&["t"])?;
-            Ok(member)
-        })
-        .collect::<Result<_>>()?;
-    let [a, b, c] = &members[..] else { return Ok(()) };
-    settle(&[a], 3)?;
-    settle(&[a, b], 3)?;
-    settle(&[a, b, c], 3)?;
+    let join = || -> Result<BaseConsumer> {
+        let mut config = client(&broker, &[("group.id", "g"), ("heartbeat.interval.ms", "200")]);
+        config.set("partition.assignment.strategy", "cooperative-sticky");
+        let member: BaseConsumer = config.create()?;
+        member.subscribe(&["t"])?;
+        Ok(member)
+    };
+    let a = join()?;
+    settle(&[&a], 3)?;
+    let b = join()?;
+    settle(&[&a, &b], 3)?;
+    let c = join()?;
+    settle(&[&a, &b, &c], 3)?;
     b.unsubscribe();
-    settle(&[a, c], 3)
+    settle(&[&a, &c], 3)
 }
 
 #[test]

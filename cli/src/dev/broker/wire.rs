@@ -6,7 +6,7 @@
 
 use thiserror::Error;
 
-/// Why a request cannot be read. The connection that sent it is closed, as Kafka does.
+/// Why a request cannot be read, or answered. The connection that sent it is closed, as Kafka does.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub(super) enum WireError {
     /// The frame ends before the field does.
@@ -18,6 +18,9 @@ pub(super) enum WireError {
     /// A request that was not offered, or not in this version.
     #[error("request {api} in version {version} is not served")]
     Unserved { api: i16, version: i16 },
+    /// The records that it asks for cannot be read from the log's file.
+    #[error("the log cannot be read: {0}")]
+    Log(std::io::ErrorKind),
     /// A name that is not UTF-8.
     #[error("request carries a name that is not utf-8")]
     Utf8,
@@ -171,6 +174,10 @@ impl Writer {
         self.bytes
     }
 
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
     pub(super) fn bool(&mut self, value: bool) {
         self.bytes.push(u8::from(value));
     }
@@ -208,6 +215,23 @@ impl Writer {
     pub(super) fn bytes(&mut self, value: &[u8]) {
         self.i32(value.len() as i32);
         self.bytes.extend_from_slice(value);
+    }
+
+    /// A byte field of this length, which `fill` writes in place, or an empty one if it fails.
+    pub(super) fn bytes_from<E>(
+        &mut self,
+        length: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let start = self.bytes.len();
+        self.i32(length as i32);
+        self.bytes.resize(start + 4 + length, 0);
+        let filled = fill(&mut self.bytes[start + 4..]);
+        if filled.is_err() {
+            self.bytes.truncate(start);
+            self.i32(0);
+        }
+        filled
     }
 
     pub(super) fn array<T>(&mut self, items: &[T], mut item: impl FnMut(&mut Self, &T)) {

@@ -6,7 +6,7 @@ use super::super::batch::Batch;
 use super::super::cluster::{Cluster, LEADER_EPOCH, now_millis};
 use super::super::codes::ErrorCode;
 use super::super::log::{Extent, Stored};
-use super::super::wire::{Read, Reader, Writer};
+use super::super::wire::{Read, Reader, WireError, Writer};
 use super::no_throttle;
 
 /// In a request for an offset: the next one, and the first one.
@@ -51,6 +51,9 @@ fn append(cluster: &Cluster, topic: &str, partition: i32, records: &[u8]) -> Res
     topic.log(partition)?.append(batch, now_millis())
 }
 
+/// Bytes of a response beside the records; a hint.
+const ROOM_FOR_FIELDS: usize = 4096;
+
 /// What a fetch wants of one partition.
 struct Wanted {
     partition: i32,
@@ -82,8 +85,7 @@ pub(super) fn fetch(request: &mut Reader<'_>, response: &mut Writer, cluster: &C
         let seen = cluster.arrivals.count();
         let (found, bytes, failed) = look(&fetch, cluster);
         if bytes >= fetch.min_bytes || failed || last_look || cluster.is_stopping() {
-            write_fetch(response, &fetch, found);
-            return Ok(());
+            return write_fetch(response, &fetch, &found, bytes);
         }
         last_look = !cluster.arrivals.wait_past(seen, deadline);
     }
@@ -144,7 +146,9 @@ fn look_at(cluster: &Cluster, topic: &str, wanted: &Wanted, room: usize, even_if
     }
 }
 
-fn write_fetch(response: &mut Writer, fetch: &Fetch, found: Vec<Vec<Found>>) {
+fn write_fetch(response: &mut Writer, fetch: &Fetch, found: &[Vec<Found>], bytes: usize) -> Read<()> {
+    let mut unread = Ok(());
+    response.reserve(bytes + ROOM_FOR_FIELDS);
     no_throttle(response);
     response.i16(ErrorCode::None as i16);
     response.i32(0); // no session: every fetch names all its partitions
@@ -152,21 +156,22 @@ fn write_fetch(response: &mut Writer, fetch: &Fetch, found: Vec<Vec<Found>>) {
     response.array(&topics, |w, ((name, _), partitions)| {
         w.string(name);
         w.array(partitions, |w, found| {
-            let bytes = found.extent.as_ref().map_or(Ok(Vec::new()), Extent::read);
-            let error = match &bytes {
-                Ok(_) => found.error,
-                Err(_) => ErrorCode::KafkaStorageError,
-            };
             w.i32(found.partition);
-            w.i16(error as i16);
+            w.i16(found.error as i16);
             w.i64(found.next_offset);
             w.i64(found.next_offset);
             w.i64(0);
             w.i32(-1); // aborted transactions: none
             w.i32(-1); // preferred replica: none
-            w.bytes(&bytes.unwrap_or_default());
+            let Some(extent) = &found.extent else {
+                return w.bytes(&[]);
+            };
+            if let Err(error) = w.bytes_from(extent.length, |bytes| extent.read(bytes)) {
+                unread = Err(WireError::Log(error.kind()));
+            }
         });
     });
+    unread
 }
 
 /// Version 5.

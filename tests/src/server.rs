@@ -1,0 +1,99 @@
+//! A server process that a test owns: started, watched until it is ready, killed as hard as a lost machine, started again.
+//!
+//! Keeps true: the process ends with the value; a server that does not come up fails the test with the end of its log.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// Enough for a Java server on a machine whose processors are busy.
+const READY_WITHIN: Duration = Duration::from_secs(90);
+/// Between two looks whether it is ready.
+const LOOK: Duration = Duration::from_millis(100);
+const TAIL_LINES: usize = 40;
+
+/// A running, or killed, server.
+pub struct Server {
+    name: &'static str,
+    log: PathBuf,
+    process: Child,
+}
+
+impl Server {
+    /// Starts `command` with its output in `folder`, and returns when `is_ready` says so.
+    ///
+    /// # Errors
+    /// It ends before it is ready, or is not ready in time: with the end of its log.
+    pub fn start(
+        name: &'static str,
+        mut command: Command,
+        folder: &Path,
+        mut is_ready: impl FnMut() -> bool,
+    ) -> Result<Self> {
+        let log = folder.join(format!("{name}.log"));
+        let output = File::options().create(true).append(true).open(&log)?;
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let process = command.spawn().with_context(|| format!("start {name}"))?;
+        let mut server = Self { name, log, process };
+        let deadline = Instant::now() + READY_WITHIN;
+        while !is_ready() {
+            if let Some(status) = server.process.try_wait()? {
+                bail!("{name} ended with {status} before it was ready\n{}", server.log_tail());
+            }
+            if Instant::now() > deadline {
+                bail!("{name} is not ready after {READY_WITHIN:?}\n{}", server.log_tail());
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(server)
+    }
+
+    /// Ends the process at once, without a chance to tidy up (SIGKILL).
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill().with_context(|| format!("kill {}", self.name))?;
+        self.process.wait().with_context(|| format!("wait for {}", self.name))?;
+        Ok(())
+    }
+
+    /// The process, for its memory and processor time.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The end of what it logged, headed by the file's name.
+    pub fn log_tail(&self) -> String {
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
+        format!("the end of {}:\n  {}", self.log.display(), tail.join("\n  "))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone already, which is what is wanted.
+        drop(self.kill());
+    }
+}
+
+/// Ports on loopback that were free just now.
+///
+/// # Errors
+/// There are none.
+pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    let mut ports = [0; N];
+    let mut held = Vec::new();
+    for port in &mut ports {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
