@@ -3,4 +3,5 @@
 
 mod bytes;
 mod recount;
+mod send;
 mod stream;
