@@ -189,7 +189,7 @@ fn a_group_deals_the_partitions_anew_when_members_come_and_go() -> Result<()> {
     settle(&[&a, &b], 3)?;
     let c = join()?;
     settle(&[&a, &b, &c], 3)?;
-    b.unsubscribe();
+    drop(b);
     settle(&[&a, &c], 3)
 }
 
