@@ -1,1 +1,63 @@
-fn main() {}
+//! `sluice`: the command line, also as the kubectl plugin.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use cli::{completion, dev, generate, query, validate};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Turns a Kafka topic of Avro events into exact, audited, windowed tables in Parquet.
+///
+/// Exit codes: 0 done and right; 1 problems, differences, or a step that failed; 2 wrong usage or an unreadable file.
+#[derive(Parser)]
+#[command(name = "sluice", version, arg_required_else_help = true)]
+struct Sluice {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run a manifest on this machine
+    Dev(Box<dev::DevArgs>),
+    /// Check manifests: every problem at once, with its place
+    Validate(validate::ValidateArgs),
+    /// Send seeded sample events to a topic, and write their truth
+    Generate(Box<generate::GenerateArgs>),
+    /// Query the tables with SQL
+    Query(query::QueryArgs),
+    /// Print the completion for a shell
+    Completion(completion::CompletionArgs),
+}
+
+fn main() -> ExitCode {
+    let verb = Sluice::parse().verb;
+    let mut out = std::io::stdout();
+    let done = match verb {
+        Verb::Dev(args) => dev::run(&args, &mut out).map_err(anyhow::Error::from),
+        Verb::Validate(args) => validate::run(&args, &mut out).map_err(anyhow::Error::from),
+        Verb::Generate(args) => generate::run(&args).map(|_| ExitCode::SUCCESS).map_err(anyhow::Error::from),
+        Verb::Query(args) => query::run(&args, &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
+        Verb::Completion(args) => {
+            completion::run(&args, Sluice::command(), &mut out);
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    match done.and_then(|code| Ok(out.flush().map(|()| code)?)) {
+        Ok(code) => code,
+        Err(error) if broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sluice: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether the reader of our output went away, as `head` does.
+fn broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,4 +1,26 @@
-//! What `sluice dev` runs beside the worker, in the same process, on loopback.
+//! `sluice dev`: the same manifest in one process, with an embedded broker and registry or with real ones.
 
+mod args;
 pub mod broker;
+mod conclude;
+mod figures;
+mod generated;
+mod panel;
+mod pipeline;
+mod plain;
 pub mod registry;
+mod run;
+mod screen;
+mod servers;
+mod snapshot;
+mod store_folder;
+mod summary;
+mod summary_text;
+mod summary_truth;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub use args::DevArgs;
+pub use run::{DevError, run};

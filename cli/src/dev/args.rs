@@ -1,0 +1,55 @@
+//! Flags of `sluice dev`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::generate::Shape;
+
+/// Flags of `sluice dev`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DevArgs {
+    /// The manifest; '-' is standard input
+    pub file: PathBuf,
+    /// Which pipeline, when the file has several
+    #[arg(long, value_name = "NAME")]
+    pub pipeline: Option<String>,
+    /// A real Kafka instead of the embedded broker: bootstrap servers
+    #[arg(long, value_name = "ADDR", requires = "registry")]
+    pub kafka: Option<String>,
+    /// A real schema registry instead of the embedded one
+    #[arg(long, value_name = "URL", requires = "kafka")]
+    pub registry: Option<String>,
+    /// Folder for the tables, instead of the manifest's sink
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub data: PathBuf,
+    /// First remove what earlier runs of this pipeline left in that folder
+    #[arg(long)]
+    pub fresh: bool,
+    /// Workers in this process, at most one per partition
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub workers: u32,
+    /// Most records of one fetch
+    #[arg(long, value_name = "N", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub fetch_records: u32,
+    /// Read to the end of the log as it is at the start, close all windows, sum up, exit
+    #[arg(long)]
+    pub bounded: bool,
+    /// Lines instead of the live view
+    #[arg(long)]
+    pub plain: bool,
+    /// Where the first worker answers /metrics and /v1/status
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<SocketAddr>,
+    /// First generate that many sample events and compare the outcome with their truth
+    #[arg(long, value_name = "COUNT")]
+    pub generate: Option<u64>,
+    /// Generated events per second; 0 is as fast as it goes
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "generate")]
+    pub rate: u64,
+    /// Folder for truth.json and truth.csv of the generated events
+    #[arg(long, value_name = "DIR", requires = "generate")]
+    pub truth: Option<PathBuf>,
+    /// The shape of the generated events.
+    #[command(flatten)]
+    pub shape: Shape,
+}

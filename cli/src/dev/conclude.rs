@@ -1,0 +1,96 @@
+//! The end of a run: the store is read, shown, and judged.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+use plan::Plan;
+use thiserror::Error;
+
+use super::summary::Summary;
+use super::summary_text::{self, Effort};
+use super::summary_truth::{Comparison, compare, unfit};
+use crate::generate::Truth;
+use crate::query::{Store, StoreError};
+
+/// Why a run has no summary.
+#[derive(Debug, Error)]
+pub enum ConcludeError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The output.
+    #[error("cannot write the summary: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// What ran.
+    pub plan: &'a Plan,
+    /// The folder of the tables, as the user named it.
+    pub data: &'a Path,
+    /// Where a bounded run was to end, by partition.
+    pub ends: Option<&'a BTreeMap<i32, i64>>,
+    /// What the generated events should have become.
+    pub truth: Option<Truth>,
+    /// Whether the topic was empty before they came.
+    pub was_empty: bool,
+    /// How long it took.
+    pub effort: Effort,
+}
+
+impl Run<'_> {
+    /// Shows the summary; whether the ledger balances and gold equals the truth.
+    ///
+    /// # Errors
+    /// The store cannot be read, or the summary not be written.
+    pub fn conclude(&self, out: &mut dyn Write) -> Result<bool, ConcludeError> {
+        let store = match Store::open(self.data, Some(&self.plan.name)) {
+            Ok(store) => store,
+            Err(StoreError::Empty(_)) if self.effort.records == 0 => {
+                writeln!(out, "no records, no tables")?;
+                return Ok(true);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let summary = Summary::read(&store, self.plan)?;
+        let faults = self.faults(&summary);
+        writeln!(out, "\n{}", summary_text::gold(&summary))?;
+        writeln!(out, "{}", summary_text::quality(&summary))?;
+        writeln!(out, "{}", summary_text::ledger(&summary, &faults))?;
+        let mut equal = true;
+        if let Some(truth) = &self.truth {
+            let comparison = self.compare(&store, &summary, truth)?;
+            equal = !matches!(comparison, Comparison::Different(_));
+            write!(out, "{}", summary_text::truth(&comparison))?;
+        }
+        write!(out, "{}", summary_text::rate(&self.effort))?;
+        write!(out, "{}", summary_text::next(self.data, &self.plan.name))?;
+        Ok(faults.is_empty() && equal)
+    }
+
+    fn compare(&self, store: &Store, summary: &Summary, truth: &Truth) -> Result<Comparison, StoreError> {
+        match unfit(self.plan) {
+            Some(reason) => Ok(Comparison::Skipped(reason)),
+            None if !self.was_empty => Ok(Comparison::Skipped("the topic held other records before".to_owned())),
+            None => compare(store, summary, truth),
+        }
+    }
+
+    /// What is wrong with the ledger, partition by partition.
+    fn faults(&self, summary: &Summary) -> Vec<String> {
+        let mut faults = Vec::new();
+        for (partition, ledger) in &summary.ledger {
+            let end = self.ends.and_then(|ends| ends.get(&partition.cast_signed())).copied();
+            faults.extend(ledger.faults(end).into_iter().map(|fault| format!("partition {partition}: {fault}")));
+        }
+        for (partition, end) in self.ends.into_iter().flatten() {
+            if *end > 0 && !summary.ledger.contains_key(&partition.cast_unsigned()) {
+                faults.push(format!("partition {partition}: no report, but the log ends at offset {end}"));
+            }
+        }
+        faults
+    }
+}

@@ -1,0 +1,149 @@
+//! `sluice dev`: one pipeline on this machine, from the manifest to the closing summary.
+//!
+//! Keeps true: exit code 0 means that the run ended as asked, the ledger in the files balances and, for generated events,
+//! gold equals their truth. 1: problems in the manifest, a failed step, or any difference. 2: wrong usage.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use plan::Plan;
+use thiserror::Error;
+use worker::{Config, Worker, WorkerError};
+
+use super::DevArgs;
+use super::conclude::{ConcludeError, Run};
+use super::figures::cpu_time;
+use super::generated::{GenerateError, Generated};
+use super::pipeline::{ChooseError, choose, localise};
+use super::screen::Screen;
+use super::servers::{PrepareError, Servers, offsets};
+use super::store_folder::{self, FolderError};
+use super::summary_text::Effort;
+use super::watch::{Over, interrupts, watch};
+use crate::validate::{Checked, ReadFileError, Style, render, source};
+
+/// Why a run did not come to its end.
+#[derive(Debug, Error)]
+pub enum DevError {
+    /// The file.
+    #[error(transparent)]
+    ReadFile(#[from] ReadFileError),
+    /// The pipeline.
+    #[error(transparent)]
+    Choose(#[from] ChooseError),
+    /// The folder for the tables.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Kafka or the registry.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The sample events.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    /// A worker.
+    #[error("a worker ended: {0}")]
+    Work(#[from] WorkerError),
+    /// A worker, without saying why.
+    #[error("a worker ended before the run was over")]
+    WorkerEnded,
+    /// The summary.
+    #[error(transparent)]
+    Conclude(#[from] ConcludeError),
+    /// The log.
+    #[error("cannot write the log '{file}': {source}")]
+    Log {
+        /// Its file.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The terminal, or the signals.
+    #[error("cannot use the terminal: {0}")]
+    Terminal(io::Error),
+}
+
+/// The verb.
+///
+/// # Errors
+/// The step that failed.
+pub fn run(args: &DevArgs, out: &mut dyn Write) -> Result<ExitCode, DevError> {
+    let checked = Checked::new(source(&args.file)?);
+    render(&checked.source, checked.findings(), Style::Plain, &mut io::stderr()).map_err(DevError::Terminal)?;
+    let manifest = choose(checked, args.pipeline.as_deref())?.manifest;
+    let data = store_folder::prepare(args, &manifest.metadata.name)?;
+    let panel = Screen::wants_panel(args.plain);
+    log(panel, &data)?;
+    let interrupted = interrupts().map_err(DevError::Terminal)?;
+    let servers = Servers::start(args, &data)?;
+    let at = servers.addresses();
+    let plan = localise(manifest.clone(), args, at, &data)?;
+    servers.prepare(&plan)?;
+    let was_empty = offsets(&plan)?.values().all(|(start, end)| start == end);
+    let mut generated = Generated::start(args, &plan, &manifest)?;
+    let mut truth = if args.bounded { generated.finish()? } else { None };
+    let ends =
+        || Ok::<_, PrepareError>(offsets(&plan)?.into_iter().map(|(partition, (_, end))| (partition, end)).collect());
+    let ends: Option<BTreeMap<i32, i64>> = args.bounded.then(ends).transpose()?;
+    if !panel {
+        eprintln!("pipeline '{}': Kafka at {}, schema registry at {}", plan.name, at.kafka, at.registry);
+    }
+    let (started, cpu) = (Instant::now(), cpu_time());
+    let workers = start(args, &plan, ends.as_ref())?;
+    let over = {
+        let mut screen = Screen::open(panel).map_err(DevError::Terminal)?;
+        watch(&workers, ends.clone(), &mut screen, &interrupted, || generated.is_busy()).map_err(DevError::Terminal)?
+    };
+    let records = workers.iter().flat_map(|worker| worker.report().partitions).map(|of| of.ledger.consumed).sum();
+    let cpu = cpu_time().zip(cpu).map(|(now, before)| now.saturating_sub(before));
+    let effort = Effort { records, wall: started.elapsed(), cpu };
+    stop(workers)?;
+    match over {
+        Over::Ended => return Err(DevError::WorkerEnded),
+        // Only a run that has read everything can be compared.
+        Over::Interrupted => truth = None,
+        Over::Finished => {}
+    }
+    if !generated.is_busy() {
+        generated.finish()?;
+    }
+    let run = Run { plan: &plan, data: &args.data, ends: ends.as_ref(), truth, was_empty, effort };
+    Ok(if run.conclude(out)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Sends the logs to standard error, or into a file where they would spoil the live view.
+fn log(panel: bool, data: &Path) -> Result<(), DevError> {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
+    // A second run in one process keeps the first one's log.
+    if panel {
+        let path = data.join("dev.log");
+        let opened = std::fs::File::create(&path);
+        let file = opened.map_err(|source| DevError::Log { file: path.display().to_string(), source })?;
+        let _ = log.with_writer(Arc::new(file)).with_ansi(false).try_init();
+    } else {
+        let _ = log.with_writer(io::stderr).try_init();
+    }
+    Ok(())
+}
+
+fn start(args: &DevArgs, plan: &Arc<Plan>, ends: Option<&BTreeMap<i32, i64>>) -> Result<Vec<Worker>, WorkerError> {
+    let configs = (0..args.workers).map(|number| Config {
+        publishes: number == 0,
+        fetch_records: args.fetch_records as usize,
+        ends: ends.cloned(),
+        http: args.http.filter(|_| number == 0),
+        ..Config::new(plan.clone(), format!("dev-{number}"))
+    });
+    configs.map(Worker::start).collect()
+}
+
+/// Stops all, then waits for all, so that they leave together; the first error is told.
+fn stop(workers: Vec<Worker>) -> Result<(), WorkerError> {
+    workers.iter().for_each(Worker::request_stop);
+    let ends: Vec<_> = workers.into_iter().map(Worker::join).collect();
+    ends.into_iter().collect()
+}

@@ -1,0 +1,138 @@
+//! The closing summary for people.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use arrow::datatypes::DataType;
+
+use super::figures::{grouped, length, per_second, share};
+use super::summary::{PartitionLedger, Summary};
+use super::summary_truth::Comparison;
+use crate::query::{Column, Rows};
+
+/// Differences that are shown one by one.
+const MOST_DIFFERENCES: usize = 20;
+/// Rows of a gold table that are shown.
+const MOST_ROWS: usize = 40;
+
+/// How long the worker worked.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Records judged.
+    pub records: u64,
+    /// By the clock.
+    pub wall: Duration,
+    /// By the CPU, all threads of the process.
+    pub cpu: Option<Duration>,
+}
+
+/// Newest gold rows, and totals.
+pub fn gold(summary: &Summary) -> String {
+    let gold = &summary.gold;
+    if gold.rows == 0 {
+        return "Gold: no window was published\n".to_owned();
+    }
+    let windows = grouped(gold.windows);
+    format!(
+        "Gold, the newest of {windows} windows\n{}\n\nGold, total of {windows} windows and {} rows\n{}\n",
+        gold.newest.to_table(MOST_ROWS),
+        grouped(gold.rows),
+        gold.totals.to_table(MOST_ROWS)
+    )
+}
+
+/// One line per rule.
+pub fn quality(summary: &Summary) -> String {
+    if summary.rules.is_empty() {
+        return "Quality: no report was published\n".to_owned();
+    }
+    let rows = summary.rules.iter().map(|rule| {
+        let asked = rule.evaluated;
+        let numbers = [rule.evaluated, rule.violations, rule.skipped].map(grouped);
+        [rule.rule.clone()].into_iter().chain(numbers).chain([share(rule.violations, asked)]).collect()
+    });
+    format!("Quality per rule\n{}\n", table(&["rule", "evaluated", "violations", "skipped", "share"], rows.collect()))
+}
+
+/// One line per partition, the sum, and whether it balances. The faults are those of [`PartitionLedger::faults`].
+pub fn ledger(summary: &Summary, faults: &[String]) -> String {
+    let names = ["partition", "consumed", "counted", "duplicate", "late", "filtered", "invalid", "undecodable", "gaps"];
+    let cells = |name: String, ledger: &PartitionLedger| {
+        let counts = ledger.counts;
+        let verdicts =
+            [counts.counted, counts.duplicate, counts.late, counts.filtered, counts.invalid, counts.undecodable];
+        let numbers = [counts.consumed].into_iter().chain(verdicts).chain([ledger.gaps]).map(grouped);
+        [name].into_iter().chain(numbers).collect::<Vec<_>>()
+    };
+    let total = summary.total();
+    let mut rows: Vec<_> =
+        summary.ledger.iter().map(|(partition, ledger)| cells(partition.to_string(), ledger)).collect();
+    rows.push(cells("all".to_owned(), &total));
+    let mut text = format!("Ledger\n{}\n", table(&names, rows));
+    if faults.is_empty() {
+        let counts = total.counts;
+        let _ = writeln!(
+            text,
+            "balanced: {} consumed = {} counted + {} duplicate + {} late + {} filtered + {} invalid + {} undecodable",
+            grouped(counts.consumed),
+            grouped(counts.counted),
+            grouped(counts.duplicate),
+            grouped(counts.late),
+            grouped(counts.filtered),
+            grouped(counts.invalid),
+            grouped(counts.undecodable),
+        );
+    }
+    for fault in faults {
+        let _ = writeln!(text, "NOT BALANCED: {fault}");
+    }
+    text
+}
+
+/// Whether gold, ledger and violations are what the generator says.
+pub fn truth(comparison: &Comparison) -> String {
+    match comparison {
+        Comparison::Equal { windows, rows } => {
+            format!("Truth: gold equals the truth to the cent: {} windows, {} rows\n", grouped(windows), grouped(rows))
+        }
+        Comparison::Skipped(reason) => format!("Truth: not compared: {reason}\n"),
+        Comparison::Different(differences) => {
+            let shown: Vec<String> =
+                differences.iter().take(MOST_DIFFERENCES).map(|difference| format!("  {difference}\n")).collect();
+            let more = differences.len().saturating_sub(MOST_DIFFERENCES);
+            let more = if more > 0 { format!("  and {more} more\n") } else { String::new() };
+            format!("Truth: THE STORE DIFFERS from the truth in {} places\n{}{more}", differences.len(), shown.concat())
+        }
+    }
+}
+
+/// The speed of the run.
+pub fn rate(effort: &Effort) -> String {
+    let per_wall = grouped(per_second(effort.records, effort.wall));
+    let cpu = effort.cpu.map_or_else(String::new, |cpu| {
+        let per_cpu = grouped(per_second(effort.records, cpu));
+        format!(", {per_cpu} per CPU-second of this process ({})", length(cpu))
+    });
+    format!("Rate: {} events in {}: {per_wall} per second{cpu}\n", grouped(effort.records), length(effort.wall))
+}
+
+/// Where the files are and what to do with them.
+pub fn next(data: &Path, pipeline: &str) -> String {
+    let data = data.display();
+    format!(
+        "Files: {data}/gold/{pipeline}, {data}/dq/{pipeline}\n\
+         Try next:\n  \
+         sluice query --data {data}\n  \
+         sluice query --data {data} \"select date_trunc('hour', window_start) as hour, count(*) as rows from gold group by 1 order by 1\"\n  \
+         sluice query --data {data} \"select rule, sum(violations) as violations from dq_metrics where rule is not null group by 1 order by 2 desc\"\n"
+    )
+}
+
+/// A table whose first column is text and whose other columns are numbers.
+fn table(names: &[&str], rows: Vec<Vec<String>>) -> String {
+    let kind = |position| if position == 0 { DataType::Utf8 } else { DataType::Int64 };
+    let columns = names.iter().enumerate().map(|(at, name)| Column { name: (*name).to_owned(), data_type: kind(at) });
+    let rows = rows.into_iter().map(|row| row.into_iter().map(Some).collect()).collect();
+    Rows { columns: columns.collect(), rows }.to_table(usize::MAX)
+}

@@ -1,0 +1,111 @@
+//! The summary of a small store: totals, balance, what is missing.
+
+use std::fs::create_dir_all;
+use std::path::Path;
+
+use plan::Plan;
+
+use crate::dev::summary::{PartitionLedger, Summary};
+use crate::dev::summary_text;
+use crate::generate::Counts;
+use crate::manifest::{Document, Source, read};
+use crate::query::Store;
+
+fn plan() -> Plan {
+    let source = Source::new("q", include_str!("../../../../examples/revenue-5m.yaml"));
+    match read(&source).pop() {
+        Some(Document::Pipeline(pipeline)) => pipeline.plan,
+        other => panic!("the quickstart is right, not {other:?}"),
+    }
+}
+
+fn store(folder: &Path) -> Store {
+    let copy = |file: &str, select: &str| {
+        let file = folder.join(file);
+        create_dir_all(file.parent().expect("in a folder")).expect("a folder");
+        let duckdb = duckdb::Connection::open_in_memory().expect("DuckDB starts");
+        duckdb.execute_batch(&format!("copy ({select}) to '{}' (format parquet)", file.display())).expect("a file");
+    };
+    for (name, minute, revenue) in [("w=1.parquet", 0, "10.05"), ("w=2.parquet", 5, "0.10")] {
+        copy(
+            &format!("gold/revenue-5m/date=2026-11-23/{name}"),
+            &format!(
+                "select timestamptz '2026-11-23 10:{minute:02}:00+00' as window_start, timestamptz '2026-11-23 10:{:02}:00+00' as \
+                 window_end, 'eu' as region, null::varchar as plan_tier, {revenue}::decimal(38,2) as revenue, 3::bigint as event_count",
+                minute + 5
+            ),
+        );
+    }
+    let batch = |partition: u32, first: u64, end: u64, counted: u64| {
+        copy(
+            &format!("dq/revenue-5m/metrics/batch_id={partition}-{first}/report.parquet"),
+            &format!(
+                "select {partition} as partition, {first}::bigint as first_offset, {end}::bigint as end_offset, rule, evaluated, \
+                 violations, skipped, consumed, counted, 0::bigint as duplicate, late, 0::bigint as filtered, 0::bigint as invalid, \
+                 0::bigint as undecodable, gaps from (values (null, null, null, null, {}::bigint, {counted}::bigint, 1::bigint, \
+                 1::bigint), ('region', 5::bigint, 2::bigint, 1::bigint, null, null, null, null), ('required', 5, 0, 0, null, null, \
+                 null, null)) as t(rule, evaluated, violations, skipped, consumed, counted, late, gaps)",
+                end - first - 1
+            ),
+        );
+    };
+    batch(0, 0, 10, 8);
+    batch(0, 10, 20, 8);
+    batch(1, 0, 5, 2);
+    Store::open(folder, Some("revenue-5m")).expect("a store")
+}
+
+#[test]
+fn a_store_sums_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let summary = Summary::read(&store(folder.path()), &plan()).expect("readable");
+    assert_eq!((summary.gold.windows, summary.gold.rows, summary.gold.newest.rows.len()), (2, 2, 1));
+    assert_eq!(
+        summary_text::gold(&summary),
+        "\
+Gold, the newest of 2 windows
+┌──────────────────────┬──────────────────────┬────────┬───────────┬─────────┬─────────────┐
+│ window_start         ┆ window_end           ┆ region ┆ plan_tier ┆ revenue ┆ event_count │
+╞══════════════════════╪══════════════════════╪════════╪═══════════╪═════════╪═════════════╡
+│ 2026-11-23T10:05:00Z ┆ 2026-11-23T10:10:00Z ┆ eu     ┆ null      ┆    0.10 ┆           3 │
+└──────────────────────┴──────────────────────┴────────┴───────────┴─────────┴─────────────┘
+
+Gold, total of 2 windows and 2 rows
+┌────────┬───────────┬─────────┬─────────┬─────────────┐
+│ region ┆ plan_tier ┆ windows ┆ revenue ┆ event_count │
+╞════════╪═══════════╪═════════╪═════════╪═════════════╡
+│ eu     ┆ null      ┆       2 ┆   10.15 ┆           6 │
+└────────┴───────────┴─────────┴─────────┴─────────────┘
+"
+    );
+    assert_eq!(
+        summary_text::quality(&summary),
+        "\
+Quality per rule
+┌──────────┬───────────┬────────────┬─────────┬─────────┐
+│ rule     ┆ evaluated ┆ violations ┆ skipped ┆   share │
+╞══════════╪═══════════╪════════════╪═════════╪═════════╡
+│ required ┆        15 ┆          0 ┆       0 ┆  0.00 % │
+│ region   ┆        15 ┆          6 ┆       3 ┆ 40.00 % │
+└──────────┴───────────┴────────────┴─────────┴─────────┘
+"
+    );
+}
+
+#[test]
+fn a_ledger_balances_or_says_what_is_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let summary = Summary::read(&store(folder.path()), &plan()).expect("readable");
+    assert_eq!(summary.ledger[&0].faults(Some(20)), [""; 0]);
+    assert_eq!(
+        summary.ledger[&1].faults(Some(7)),
+        ["4 records consumed, but 3 verdicts", "reports end at offset 5, the log at 7"]
+    );
+    let missing = PartitionLedger { counts: Counts::default(), gaps: 2, first: 0, end: 5 };
+    assert_eq!(missing.faults(None), ["reports from offset 0 to 5 cover 2 offsets, not 5"]);
+    let shown = summary_text::ledger(&summary, &["partition 1: x".to_owned()]);
+    assert!(shown.ends_with("NOT BALANCED: partition 1: x\n"), "{shown}");
+    assert!(shown.contains("│ all       ┆       22 ┆      18 ┆"), "{shown}");
+    let balanced = summary_text::ledger(&summary, &[]);
+    assert!(balanced.contains("balanced: 22 consumed = 18 counted + 0 duplicate + 3 late + 0 filtered"), "{balanced}");
+}
