@@ -22,7 +22,7 @@ use crate::source::{WhoActs, classify};
 use delivery::Deliveries;
 
 /// How long a send waits for room in a full queue.
-const ROOM_WAIT: Duration = Duration::from_secs(60);
+const ROOM_WAIT: Duration = Duration::from_mins(1);
 
 /// What the proof of delivery relies on; the user cannot change it.
 const BINDING: [(&str, &str); 5] = [

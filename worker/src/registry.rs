@@ -162,7 +162,8 @@ impl RegistryClient {
         let status = answer.status();
         let body = answer.text().map_err(|error| failed(innermost(&error)))?;
         if status.is_success() {
-            return serde_json::from_str(&body).map_err(|error| failed(format!("the answer is not a registry's: {error}")));
+            return serde_json::from_str(&body)
+                .map_err(|error| failed(format!("the answer is not a registry's: {error}")));
         }
         let definite = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
         match serde_json::from_str::<Refusal>(&body) {

@@ -79,8 +79,7 @@ impl Deliveries {
         let last = ledger.epoch;
         ledger.epoch += 1;
         let pending = |ledger: &mut Ledger| ledger.lost.is_none() && ledger.open.range(..=last).next().is_some();
-        let (ledger, _) =
-            self.moved.wait_timeout_while(ledger, wait, pending).unwrap_or_else(PoisonError::into_inner);
+        let (ledger, _) = self.moved.wait_timeout_while(ledger, wait, pending).unwrap_or_else(PoisonError::into_inner);
         if let Some((topic, source)) = &ledger.lost {
             return Err(ProduceError::Deliver { topic: topic.clone(), source: source.clone() });
         }

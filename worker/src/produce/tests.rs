@@ -149,10 +149,7 @@ fn a_broker_that_is_away_is_waited_for_and_nothing_is_lost() {
 fn a_refused_record_fails_every_flush_from_then_on() {
     let cluster = cluster(&["t"]);
     let producer = Producer::new(&client(&cluster)).unwrap();
-    cluster.request_errors(
-        RDKafkaApiKey::Produce,
-        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED],
-    );
+    cluster.request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]);
     producer.send("t", 0, None, Some(b"refused"), &[]).unwrap();
     for _ in 0..2 {
         let error = producer.flush_acked(WAIT).unwrap_err();
@@ -178,10 +175,7 @@ fn a_full_queue_holds_the_sender_back() {
 fn a_flush_waits_for_what_was_sent_before_it_alone() {
     let deliveries = Deliveries::default();
     let early = deliveries.begin();
-    assert!(matches!(
-        deliveries.settle(Duration::ZERO).unwrap_err(),
-        ProduceError::AwaitAcks { in_flight: 1, .. }
-    ));
+    assert!(matches!(deliveries.settle(Duration::ZERO).unwrap_err(), ProduceError::AwaitAcks { in_flight: 1, .. }));
     let late = deliveries.begin();
     assert_ne!(early, late);
     deliveries.cancel(early);

@@ -36,7 +36,8 @@ fn server(script: &[(u16, &str)]) -> Server {
             }
             let mut sent = vec![0; length];
             reader.read_exact(&mut sent).unwrap();
-            let answer = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            let answer =
+                format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
             stream.write_all(answer.as_bytes()).unwrap();
             let request = first.trim().trim_end_matches(" HTTP/1.1");
             format!("{request} {}", String::from_utf8(sent).unwrap()).trim().to_owned()

@@ -28,7 +28,7 @@ const PROBE_WAIT: Duration = Duration::from_secs(1);
 /// Pauses between tries of a commit.
 const COMMIT_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// A revocation waits this long for the lanes (`max.poll.interval.ms` is 300 s).
-const REVOKE_WAIT: Duration = Duration::from_secs(60);
+const REVOKE_WAIT: Duration = Duration::from_mins(1);
 
 /// A member of the group. Cheap to share behind an `Arc`; all methods may be called from any thread.
 pub struct Consumer {
@@ -118,9 +118,7 @@ impl Consumer {
         let found = metadata.topics().iter().find(|found| found.name() == self.topic);
         let found = found.ok_or_else(|| SourceError::FindTopic { topic: topic() })?;
         match found.error().map(Code::from) {
-            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
-                Err(SourceError::FindTopic { topic: topic() })
-            }
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Err(SourceError::FindTopic { topic: topic() }),
             Some(code) => Err(SourceError::AskTopic { topic: topic(), source: KafkaError::MetadataFetch(code) }),
             None => Ok(found.partitions().len() as u32),
         }
@@ -179,7 +177,8 @@ impl Consumer {
         }
     }
 
-    /// Leaves the group and waits for it: partitions are revoked first, as [`SourceEvent::Revoked`]. A static member keeps its place.
+    /// Leaves the group and waits for it: partitions are revoked first, as [`SourceEvent::Revoked`], so the events must be
+    /// served (or their receiver dropped) until this returns. A static member keeps its place.
     pub fn leave(mut self) {
         self.stop();
     }
@@ -213,7 +212,7 @@ impl Server {
         let mut next_probe = Instant::now();
         while !self.leaving.load(Ordering::Acquire) {
             self.turn();
-            if self.base.context().link.link() == Link::Up {
+            if !self.base.context().link.is_doubtful() {
                 (pause, next_probe) = (PROBE_PAUSE.0, Instant::now());
             } else if Instant::now() >= next_probe {
                 self.probe();
@@ -247,10 +246,11 @@ impl Server {
         }
     }
 
-    /// Asks a question whose answer shows that the broker is there.
+    /// Asks a question whose answer, or its absence, shows whether the broker is there.
     fn probe(&self) {
-        if self.base.fetch_metadata(Some(&self.topic), PROBE_WAIT).is_ok() {
-            self.base.context().answered();
+        match self.base.fetch_metadata(Some(&self.topic), PROBE_WAIT) {
+            Ok(_) => self.base.context().answered(),
+            Err(error) => self.base.context().unanswered(&error),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Owns what is known about the way to the broker: never an exit, always a state that people can read.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -28,54 +28,88 @@ pub enum Link {
     },
 }
 
-/// The link's present state and the last transport error, which says more than "all brokers down".
+/// The link's present state, and the last transport error, which is the most telling.
+///
+/// A failed connection alone proves nothing (there may be other brokers): it makes the link doubtful, and a question that stays
+/// without answer makes it unreachable.
 #[derive(Debug)]
 pub(super) struct LinkWatch {
-    state: Mutex<(Link, String)>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    link: Link,
+    doubtful: bool,
+    last_words: String,
+}
+
+impl State {
+    fn becomes(&mut self, next: Link) -> Option<Link> {
+        let changed = self.link != next;
+        self.link = next;
+        changed.then(|| self.link.clone())
+    }
 }
 
 impl LinkWatch {
     pub(super) fn new() -> Self {
-        Self { state: Mutex::new((Link::Connecting, String::new())) }
+        let state = State { link: Link::Connecting, doubtful: true, last_words: String::new() };
+        Self { state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn link(&self) -> Link {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+        self.state().link.clone()
+    }
+
+    /// Whether a question should be asked to find out.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.state().doubtful
     }
 
     /// A question was answered. Returns the new state if it is another one.
     pub(super) fn answered(&self) -> Option<Link> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = state.0 != Link::Up;
-        state.0 = Link::Up;
-        changed.then_some(Link::Up)
+        let mut state = self.state();
+        state.doubtful = false;
+        state.last_words.clear();
+        state.becomes(Link::Up)
+    }
+
+    /// A question stayed without answer. Returns the new state if it is another one.
+    pub(super) fn unanswered(&self, error: &str, now: SystemTime) -> Option<Link> {
+        let mut state = self.state();
+        state.doubtful = true;
+        if !matches!(state.link, Link::Connecting | Link::Up) {
+            return None;
+        }
+        let message = if state.last_words.is_empty() { error } else { &state.last_words };
+        let next = Link::Unreachable { since: now, message: message.to_owned() };
+        state.becomes(next)
     }
 
     /// The client reported an error. Returns the new state if it is another one.
     pub(super) fn failed(&self, error: &KafkaError, reason: &str, now: SystemTime) -> Option<Link> {
-        let code = error.rdkafka_error_code()?;
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (link, last_words) = &mut *state;
-        if matches!(code, Code::BrokerTransportFailure | Code::Resolve) {
-            reason.clone_into(last_words);
+        let mut state = self.state();
+        match error.rdkafka_error_code()? {
+            Code::BrokerTransportFailure | Code::Resolve => {
+                state.doubtful = true;
+                reason.clone_into(&mut state.last_words);
+                None
+            }
+            Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL => {
+                state.doubtful = true;
+                let since = match state.link {
+                    Link::Refused { since, .. } => since,
+                    _ => now,
+                };
+                state.becomes(Link::Refused { since, message: reason.to_owned() })
+            }
+            _ => None,
         }
-        let next = match (code, &*link) {
-            (Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL, Link::Refused { since, .. }) => {
-                Link::Refused { since: *since, message: reason.to_owned() }
-            }
-            (Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL, _) => {
-                Link::Refused { since: now, message: reason.to_owned() }
-            }
-            // The refusal says more than the broken connections that follow from it.
-            (Code::AllBrokersDown, Link::Connecting | Link::Up) => {
-                let message = if last_words.is_empty() { reason } else { last_words };
-                Link::Unreachable { since: now, message: message.to_owned() }
-            }
-            _ => return None,
-        };
-        let changed = *link != next;
-        *link = next;
-        changed.then(|| link.clone())
     }
 }
 
@@ -87,17 +121,23 @@ mod tests {
     fn the_state_keeps_its_beginning_and_the_most_telling_words() {
         let watch = LinkWatch::new();
         let at = |s| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(s);
-        let error = |code| KafkaError::Global(code);
+        let error = KafkaError::Global;
+        assert!(watch.is_doubtful());
+        assert_eq!(watch.answered(), Some(Link::Up));
+        assert_eq!((watch.answered(), watch.is_doubtful()), (None, false));
+
         assert_eq!(watch.failed(&error(Code::BrokerTransportFailure), "connection refused", at(1)), None);
+        assert_eq!((watch.link(), watch.is_doubtful()), (Link::Up, true));
         let down = Link::Unreachable { since: at(2), message: "connection refused".to_owned() };
-        assert_eq!(watch.failed(&error(Code::AllBrokersDown), "1/1 brokers are down", at(2)), Some(down.clone()));
-        assert_eq!(watch.failed(&error(Code::AllBrokersDown), "1/1 brokers are down", at(3)), None);
+        assert_eq!(watch.unanswered("timed out", at(2)), Some(down.clone()));
+        assert_eq!(watch.unanswered("timed out", at(3)), None);
         assert_eq!(watch.link(), down);
         assert_eq!(watch.answered(), Some(Link::Up));
-        assert_eq!(watch.answered(), None);
+
         let refused = Link::Refused { since: at(5), message: "bad password".to_owned() };
         assert_eq!(watch.failed(&error(Code::Authentication), "bad password", at(5)), Some(refused.clone()));
-        assert_eq!(watch.failed(&error(Code::AllBrokersDown), "1/1 brokers are down", at(6)), None);
+        assert_eq!(watch.failed(&error(Code::Authentication), "bad password", at(6)), None);
+        assert_eq!(watch.unanswered("timed out", at(7)), None);
         assert_eq!(watch.link(), refused);
     }
 }

@@ -85,6 +85,12 @@ impl Membership {
         }
     }
 
+    pub(super) fn unanswered(&self, error: &KafkaError) {
+        if let Some(link) = self.link.unanswered(&error.to_string(), SystemTime::now()) {
+            self.tell(SourceEvent::Link(link));
+        }
+    }
+
     fn assign(&self, consumer: &BaseConsumer<Self>, partitions: Vec<i32>) {
         self.partitions().assigned.extend(&partitions);
         if let Err(error) = consumer.incremental_assign(&TopicPartitionList::new()) {
@@ -104,13 +110,13 @@ impl Membership {
             tracing::warn!(?partitions, "partitions are given back before the lanes were done with them");
         }
         let mut kept = self.partitions();
-        let mut list = TopicPartitionList::new();
+        let mut returned = TopicPartitionList::new();
         for element in topics.elements() {
             if kept.started.remove(&element.partition()) {
-                list.add_partition(element.topic(), element.partition());
+                returned.add_partition(element.topic(), element.partition());
             }
         }
-        if let Err(error) = consumer.incremental_unassign(&list) {
+        if let Err(error) = consumer.incremental_unassign(&returned) {
             tracing::warn!(%error, ?partitions, "partitions could not be given back");
         }
     }
@@ -128,7 +134,6 @@ impl ClientContext for Membership {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        eprintln!("DBG {error} {reason}");
         tracing::debug!(target: "kafka", %error, reason);
         if let Some(link) = self.link.failed(&error, reason, SystemTime::now()) {
             self.tell(SourceEvent::Link(link));
