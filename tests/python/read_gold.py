@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+from collections import Counter
 from datetime import datetime, timezone
 
 import duckdb
@@ -110,9 +111,8 @@ def ordered(rows):
 
 def layout_problems(rows, folder):
     """Rows that are there twice, windows of a wrong length, and files in a wrong date's folder."""
-    groups = [(row[0], row[2], row[3]) for row in rows]
-    problems = [f"row {group} is there more than once" for group in sorted(set(groups), key=str) if groups.count(group) > 1] \
-        if len(set(groups)) != len(groups) else []
+    copies = Counter((row[0], row[2], row[3]) for row in rows)
+    problems = [f"row {group} is there {count} times" for group, count in copies.items() if count > 1]
     problems += [f"window {row[0]} ends at {row[1]}" for row in rows if row[1] - row[0] != 300_000]
     for file in glob.glob(pattern(folder), recursive=True):
         date = re.search(r"date=(\d{4}-\d\d-\d\d)", file)
