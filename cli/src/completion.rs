@@ -1,6 +1,6 @@
 //! `sluice completion`: words for the shell's completion.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use clap::Command;
 use clap_complete::Shell;
@@ -13,6 +13,12 @@ pub struct CompletionArgs {
 }
 
 /// Writes the completion of `command` for a shell.
-pub fn run(args: &CompletionArgs, mut command: Command, out: &mut dyn Write) {
-    clap_complete::generate(args.shell, &mut command, "sluice", out);
+///
+/// # Errors
+/// `out` cannot be written.
+pub fn run(args: &CompletionArgs, mut command: Command, out: &mut dyn Write) -> io::Result<()> {
+    // The generator panics where it cannot write, so it writes to memory.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, "sluice", &mut script);
+    out.write_all(&script)
 }

@@ -42,18 +42,25 @@ fn main() -> ExitCode {
         Verb::Generate(args) => generate::run(&args).map(|_| ExitCode::SUCCESS).map_err(anyhow::Error::from),
         Verb::Query(args) => query::run(&args, &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
         Verb::Completion(args) => {
-            completion::run(&args, Sluice::command(), &mut out);
-            Ok(ExitCode::SUCCESS)
+            completion::run(&args, Sluice::command(), &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from)
         }
     };
     match done.and_then(|code| Ok(out.flush().map(|()| code)?)) {
         Ok(code) => code,
         Err(error) if broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sluice: {error:#}");
+            eprintln!("sluice: {}", told(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and its causes, those left out that are told already.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |told, cause| {
+        let cause = cause.to_string();
+        if told.contains(&cause) { told } else { format!("{told}: {cause}") }
+    })
 }
 
 /// Whether the reader of our output went away, as `head` does.

@@ -12,7 +12,7 @@ pub fn line(snapshot: &Snapshot) -> String {
     parts.push(format!("{}/s", grouped(snapshot.rate)));
     match snapshot.holder() {
         Some((partition, Some(watermark))) => {
-            parts.push(format!("watermark {} (partition {partition})", iso(watermark)))
+            parts.push(format!("watermark {} (partition {partition})", iso(watermark)));
         }
         Some((partition, None)) => parts.push(format!("no watermark yet (partition {partition})")),
         None => parts.push("no partitions yet".to_owned()),

@@ -114,9 +114,13 @@ pub fn run(args: &DevArgs, out: &mut dyn Write) -> Result<ExitCode, DevError> {
     Ok(if run.conclude(out)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// What is logged when nothing else is asked for. What hinders the workers is in their reports; the client library would
+/// tell it again, in its own words.
+const QUIET: &str = "warn,rdkafka=off";
+
 /// Sends the logs to standard error, or into a file where they would spoil the live view.
 fn log(panel: bool, data: &Path) -> Result<(), DevError> {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| QUIET.into());
     let log = tracing_subscriber::fmt().with_env_filter(filter);
     // A second run in one process keeps the first one's log.
     if panel {

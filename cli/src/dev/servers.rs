@@ -8,7 +8,6 @@ use plan::{Plan, TopicPlan};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use serde_json::json;
 use thiserror::Error;
@@ -19,7 +18,7 @@ use super::pipeline::Addresses;
 use super::registry::{Registry, RegistryError};
 
 /// Longest wait for one answer.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why the servers are not ready.
 #[derive(Debug, Error)]
@@ -144,13 +143,12 @@ fn new_topic(topic: &TopicPlan) -> NewTopic<'_> {
 /// Kafka does not answer, or has no such topic.
 pub fn offsets(plan: &Plan) -> Result<BTreeMap<i32, (i64, i64)>, PrepareError> {
     let unreachable = |source| PrepareError::ReachKafka { bootstrap: plan.kafka.bootstrap.clone(), source };
-    let consumer: BaseConsumer = client(plan).create().map_err(unreachable)?;
-    let topic = &plan.source.topic;
-    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).map_err(unreachable)?;
+    let admin: AdminClient<DefaultClientContext> = client(plan).create().map_err(unreachable)?;
+    let (client, topic) = (admin.inner(), &plan.source.topic);
+    let metadata = client.fetch_metadata(Some(topic), TIMEOUT).map_err(unreachable)?;
     let partitions = metadata.topics().iter().find(|found| found.name() == topic).map(|found| found.partitions().len());
     let partitions = partitions.filter(|count| *count > 0).ok_or_else(|| PrepareError::NoTopic(topic.clone()))?;
-    let of =
-        |partition: i32| Ok((partition, consumer.fetch_watermarks(topic, partition, TIMEOUT).map_err(unreachable)?));
+    let of = |partition| Ok((partition, client.fetch_watermarks(topic, partition, TIMEOUT).map_err(unreachable)?));
     (0..partitions as i32).map(of).collect()
 }
 

@@ -87,7 +87,9 @@ impl Meter {
         }
         let partitions: Vec<_> = partitions.into_values().collect();
         let mut ledger = Ledger::default();
-        partitions.iter().for_each(|(report, _)| ledger.add(&report.ledger));
+        for (report, _) in &partitions {
+            ledger.add(&report.ledger);
+        }
         let outputs = || reports.iter().flat_map(|report| &report.outputs);
         let lag =
             partitions.iter().map(|(report, _)| report.end.map(|end| (end - report.position).max(0) as u64)).sum();

@@ -17,6 +17,7 @@ pub struct Form {
 
 /// The kinds of values that a node may have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of kinds, not a state")]
 pub struct Kinds {
     /// A mapping.
     pub map: bool,

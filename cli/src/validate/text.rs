@@ -108,7 +108,7 @@ pub(super) fn write(checked: &[Checked], style: Style, out: &mut dyn Write) -> i
             writeln!(out, "{name}: nothing in it")?;
         }
     }
-    if checked.iter().map(Checked::pipelines).sum::<usize>() == 0 {
+    if !checked.is_empty() && checked.iter().map(Checked::pipelines).sum::<usize>() == 0 {
         writeln!(out, "no AnalyticsPipeline to check")?;
     }
     Ok(())

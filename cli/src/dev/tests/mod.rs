@@ -1,4 +1,5 @@
 //! Drawing, lines and the summary, from fixed reports and files.
 
+mod choosing;
 mod drawing;
 mod summing;
