@@ -42,7 +42,7 @@ pub struct RegistryUnreachable {
     pub message: String,
 }
 
-/// Where writer schemas come from; asked once per id and fetch until the answer is a schema.
+/// Where writer schemas come from. Asked for every record of an id until it gives a schema, so it should remember its answers.
 pub trait WriterSchemas {
     /// The schema registered under `id`.
     fn writer_schema(&self, id: u32) -> Result<WriterSchema, RegistryUnreachable>;

@@ -27,7 +27,9 @@ pub(super) struct Writer {
 impl Writer {
     /// Resolves writer to reader; the error says what does not fit.
     pub(super) fn resolve(id: u32, schema: &str, reader: &AvroSchema, arrow: &SchemaRef) -> Result<Self, Arc<str>> {
-        let scanner = Scanner::compile(schema).map_err(|error| error.to_string())?;
+        let compile = |schema: &str| Scanner::compile(schema).map_err(|error| error.to_string());
+        let scanner = compile(schema)?;
+        scanner.agrees_with(&compile(&reader.json_string)?)?;
         let schema = AvroSchema::new(schema.to_owned());
         let avro = decoder(id, &schema, reader).map_err(|error| error.to_string())?;
         let (found, wanted) = (avro.schema(), arrow);

@@ -149,8 +149,8 @@ impl Fetch {
     fn set_errors_aside(&mut self) {
         let errors = &mut self.errors;
         self.records.retain(|record| {
-            let code = record.raw().err;
-            if code == Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+            let code = record.code();
+            if code == Code::RD_KAFKA_RESP_ERR_NO_ERROR as i32 {
                 return true;
             }
             errors.push(FetchError::of(code, record));
@@ -196,6 +196,12 @@ impl Record {
     fn raw(&self) -> &sys::rd_kafka_message_t {
         // SAFETY: the fetch that lends this record owns the message, so it is live and not written to.
         unsafe { self.0.as_ref() }
+    }
+
+    /// The error number as the client wrote it. Read as a number, because a broker may send one that the bindings' enum lacks.
+    fn code(&self) -> i32 {
+        // SAFETY: the message is live; the enum's representation is a C int.
+        unsafe { (&raw const (*self.0.as_ptr()).err).cast::<i32>().read() }
     }
 
     /// Position in the partition.
@@ -341,27 +347,22 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    fn of(code: Code, record: &Record) -> Self {
-        let raw = record.raw();
-        let (partition, offset) = (raw.partition, raw.offset);
-        let message = record.payload().map_or_else(
-            || {
-                // SAFETY: `rd_kafka_err2str` returns a static C string for every code.
-                let text = unsafe { CStr::from_ptr(sys::rd_kafka_err2str(code)) };
-                text.to_string_lossy().into_owned()
-            },
-            |text| String::from_utf8_lossy(text).into_owned(),
-        );
+    fn of(code: i32, record: &Record) -> Self {
+        const END: i32 = Code::RD_KAFKA_RESP_ERR__PARTITION_EOF as i32;
+        const NO_RESET: i32 = Code::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET as i32;
+        const OUT_OF_RANGE: i32 = Code::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE as i32;
+        const NO_TOPIC: i32 = Code::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32;
+        const NO_PARTITION: i32 = Code::RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION as i32;
+        const NEITHER: i32 = Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART as i32;
+        const FORBIDDEN: i32 = Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as i32;
+        let (partition, offset) = (record.partition(), record.offset());
+        // The client puts its words where a record has its value.
+        let message = String::from_utf8_lossy(record.payload().unwrap_or(b"no details")).into_owned();
         match code {
-            Code::RD_KAFKA_RESP_ERR__PARTITION_EOF => Self::PartitionEnd { partition, offset },
-            Code::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET | Code::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE => {
-                Self::OffsetGone { partition, offset, message }
-            }
-            Code::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC
-            | Code::RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION
-            | Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
-            | Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => Self::Refused { partition, message },
-            _ => Self::Failed { partition, code: code as i32, message },
+            END => Self::PartitionEnd { partition, offset },
+            NO_RESET | OUT_OF_RANGE => Self::OffsetGone { partition, offset, message },
+            NO_TOPIC | NO_PARTITION | NEITHER | FORBIDDEN => Self::Refused { partition, message },
+            _ => Self::Failed { partition, code, message },
         }
     }
 }

@@ -6,10 +6,20 @@ use std::collections::HashMap;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Shape, Weight};
+use super::{Field, Shape, Unit, Weight};
 
-/// The fields of a record, by name.
-pub(super) type NamedShapes = Box<[(Box<str>, Shape)]>;
+/// The logical types of int and long.
+const UNITS: [&str; 9] = [
+    "date",
+    "time-millis",
+    "time-micros",
+    "timestamp-millis",
+    "timestamp-micros",
+    "timestamp-nanos",
+    "local-timestamp-millis",
+    "local-timestamp-micros",
+    "local-timestamp-nanos",
+];
 
 /// A writer schema that cannot be used.
 #[derive(Debug, Error)]
@@ -34,7 +44,7 @@ fn refused<T>(message: impl Into<String>) -> Result<T, SchemaError> {
 }
 
 /// The named layouts of the top-level record.
-pub(super) fn record_fields(schema: &str) -> Result<NamedShapes, SchemaError> {
+pub(super) fn record_fields(schema: &str) -> Result<Box<[Field]>, SchemaError> {
     let json: Value = serde_json::from_str(schema)?;
     match json.get("type").and_then(Value::as_str) {
         Some("record") => Names::default().fields(&json, ""),
@@ -88,10 +98,7 @@ impl Names {
             return self.shape(kind, namespace);
         };
         match name {
-            "record" | "error" => {
-                let fields = self.fields(json, namespace)?;
-                Ok(Shape::Record(fields.into_iter().map(|(_, shape)| shape).collect()))
-            }
+            "record" | "error" => Ok(Shape::Record(self.fields(json, namespace)?)),
             "enum" => match json.get("symbols").and_then(Value::as_array) {
                 Some(symbols) => self.define(json, namespace, Shape::Enum(symbols.len() as u64)),
                 None => refused("an enum lacks 'symbols'"),
@@ -111,6 +118,8 @@ impl Names {
             }
             "map" => Ok(Shape::Map(Box::new(self.part(json, "values", namespace)?))),
             "bytes" => Ok(decimal(json, None).unwrap_or(Shape::Bytes)),
+            "int" => Ok(Shape::Int(unit(json))),
+            "long" => Ok(Shape::Long(unit(json))),
             other => self.by_name(other, namespace),
         }
     }
@@ -128,7 +137,7 @@ impl Names {
         Ok(shape)
     }
 
-    fn fields(&mut self, json: &Value, outer: &str) -> Result<NamedShapes, SchemaError> {
+    fn fields(&mut self, json: &Value, outer: &str) -> Result<Box<[Field]>, SchemaError> {
         let (full, namespace) = own_name(json, outer)?;
         self.0.insert(full.clone(), None);
         let Some(list) = json.get("fields").and_then(Value::as_array) else {
@@ -139,10 +148,11 @@ impl Names {
             let Some(name) = field.get("name").and_then(Value::as_str) else {
                 return refused(format!("a field of record '{full}' lacks 'name'"));
             };
-            fields.push((name.into(), self.part(field, "type", &namespace)?));
+            let aliases = field.get("aliases").and_then(Value::as_array).into_iter().flatten();
+            let aliases = aliases.filter_map(Value::as_str).map(Box::from).collect();
+            fields.push(Field { name: name.into(), aliases, shape: self.part(field, "type", &namespace)? });
         }
-        let layout = fields.iter().map(|(_, shape): &(Box<str>, Shape)| shape.clone());
-        self.0.insert(full, Some(Shape::Record(layout.collect())));
+        self.0.insert(full, Some(Shape::Record(fields.as_slice().into())));
         Ok(fields.into())
     }
 }
@@ -151,8 +161,8 @@ fn primitive(name: &str) -> Option<Shape> {
     Some(match name {
         "null" => Shape::Null,
         "boolean" => Shape::Boolean,
-        "int" => Shape::Int,
-        "long" => Shape::Long,
+        "int" => Shape::Int(None),
+        "long" => Shape::Long(None),
         "float" => Shape::Float,
         "double" => Shape::Double,
         "bytes" => Shape::Bytes,
@@ -167,16 +177,25 @@ fn decimal(json: &Value, size: Option<usize>) -> Option<Shape> {
         return None;
     }
     let precision = u32::try_from(json.get("precision")?.as_u64()?).ok()?;
+    let scale = match json.get("scale") {
+        Some(scale) => u32::try_from(scale.as_u64()?).ok()?,
+        None => 0,
+    };
     let limit = 10u128.checked_pow(precision).unwrap_or(u128::MAX);
     // n bytes reach 2^(8n-1) away from zero.
     let sure = (0..=15).take_while(|n| *n == 0 || 1u128 << (8 * n - 1) < limit).last().unwrap_or(0);
-    Some(Shape::Decimal { size, precision, sure })
+    Some(Shape::Decimal { size, precision, scale, sure })
+}
+
+fn unit(json: &Value) -> Option<Unit> {
+    let name = json.get("logicalType")?.as_str()?;
+    UNITS.iter().find(|unit| **unit == name).map(|unit| Unit(unit))
 }
 
 fn weight(item: &Shape) -> Weight {
     let nothing = match item {
         Shape::Null | Shape::Fixed(0) | Shape::Decimal { size: Some(0), .. } => true,
-        Shape::Record(fields) => fields.iter().all(|field| weight(field) == Weight::None),
+        Shape::Record(fields) => fields.iter().all(|field| weight(&field.shape) == Weight::None),
         _ => false,
     };
     if nothing { Weight::None } else { Weight::Some }

@@ -4,6 +4,7 @@
 //! UTF-8, booleans are 0 or 1, decimals fit their precision, nothing follows. So a decoder that then appends it column by column
 //! does not fail halfway. No allocation unless the body is refused. Encoding: Avro 1.11.1 specification, "Binary encoding".
 
+mod agree;
 mod compile;
 mod cursor;
 
@@ -22,8 +23,8 @@ const MAX_WEIGHTLESS_ITEMS: u64 = 65_536;
 enum Shape {
     Null,
     Boolean,
-    Int,
-    Long,
+    Int(Option<Unit>),
+    Long(Option<Unit>),
     Float,
     Double,
     Bytes,
@@ -34,12 +35,13 @@ enum Shape {
     Decimal {
         size: Option<usize>,
         precision: u32,
+        scale: u32,
         /// Values of up to this many bytes always fit.
         sure: usize,
     },
     Array(Box<Shape>, Weight),
     Map(Box<Shape>),
-    Record(Box<[Shape]>),
+    Record(Box<[Field]>),
     /// Two branches of which the one at `null` is null.
     Optional {
         null: u64,
@@ -47,6 +49,19 @@ enum Shape {
     },
     Union(Box<[Shape]>),
 }
+
+/// A field of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Field {
+    name: Box<str>,
+    /// Other names that a reader accepts.
+    aliases: Box<[Box<str>]>,
+    shape: Shape,
+}
+
+/// What a number counts, as its logical type says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Unit(&'static str);
 
 /// Whether an item of an array takes at least a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +111,7 @@ impl fmt::Display for Flaw {
 /// The check for one writer schema.
 #[derive(Clone, Debug)]
 pub struct Scanner {
-    fields: compile::NamedShapes,
+    fields: Box<[Field]>,
 }
 
 impl Scanner {
@@ -105,12 +120,18 @@ impl Scanner {
         Ok(Self { fields: compile::record_fields(schema)? })
     }
 
+    /// Whether numbers written by this schema mean the same when `reader` reads them; the error names the field. (Whether the
+    /// types resolve at all is arrow-avro's to say; it takes no notice of units and scales.)
+    pub fn agrees_with(&self, reader: &Self) -> Result<(), String> {
+        agree::fields(&self.fields, &reader.fields)
+    }
+
     /// Whether `body` is exactly one record.
     pub fn check(&self, body: &[u8]) -> Result<(), Reason> {
         let mut cursor = Cursor::new(body);
-        for (name, shape) in &self.fields {
-            if let Err(flaw) = walk(shape, &mut cursor) {
-                return Err(Reason::Malformed(format!("field '{name}': {flaw}")));
+        for field in &self.fields {
+            if let Err(flaw) = walk(&field.shape, &mut cursor) {
+                return Err(Reason::Malformed(format!("field '{}': {flaw}", field.name)));
             }
         }
         match cursor.left() {
@@ -135,15 +156,15 @@ fn walk(shape: &Shape, cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
                 Err(Flaw::Branch { index, branches: 2 })
             }
         }
-        Shape::Long => cursor.skip_long(),
-        Shape::Int => cursor.int(),
+        Shape::Long(_) => cursor.skip_long(),
+        Shape::Int(_) => cursor.int(),
         Shape::Null => Ok(()),
         Shape::Boolean => cursor.boolean(),
         Shape::Float => cursor.skip(4),
         Shape::Double => cursor.skip(8),
         Shape::Fixed(size) => cursor.skip(*size as u64),
         Shape::Bytes => cursor.bytes().map(drop),
-        Shape::Decimal { size, precision, sure } => {
+        Shape::Decimal { size, precision, sure, .. } => {
             let unscaled = match size {
                 Some(size) => cursor.take(*size as u64)?,
                 None => cursor.bytes()?,
@@ -155,7 +176,7 @@ fn walk(shape: &Shape, cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
             }
         }
         Shape::Enum(symbols) => index_below(cursor, *symbols).map(drop).map_err(|index| symbol(index, *symbols)),
-        Shape::Record(fields) => fields.iter().try_for_each(|field| walk(field, cursor)),
+        Shape::Record(fields) => fields.iter().try_for_each(|field| walk(&field.shape, cursor)),
         Shape::Union(branches) => {
             let index = index_below(cursor, branches.len() as u64).map_err(|index| branch(index, branches.len()))?;
             walk(&branches[index], cursor)

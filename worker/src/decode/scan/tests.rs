@@ -116,3 +116,55 @@ fn names_resolve_and_loops_are_refused() {
     assert_eq!(Scanner::compile(r#""string""#).unwrap_err().to_string(), "the schema is not a record");
     assert!(Scanner::compile("{").unwrap_err().to_string().starts_with("the schema is not JSON"));
 }
+
+#[test]
+fn numbers_that_would_change_their_meaning_do_not_agree() {
+    let schema = |kind: &str| {
+        let json =
+            format!(r#"{{"type":"record","name":"R","fields":[{{"name":"f","aliases":["old"],"type":{kind}}}]}}"#);
+        Scanner::compile(&json).unwrap()
+    };
+    let decimal = |precision: u32, scale: u32| {
+        format!(r#"{{"type":"bytes","logicalType":"decimal","precision":{precision},"scale":{scale}}}"#)
+    };
+    let time = |unit: &str| format!(r#"{{"type":"long","logicalType":"{unit}"}}"#);
+    let optional = |kind: &str| format!(r#"["null",{kind}]"#);
+    let list = |kind: &str| format!(r#"{{"type":"array","items":{kind}}}"#);
+    let nested = |kind: &str| format!(r#"{{"type":"record","name":"N","fields":[{{"name":"x","type":{kind}}}]}}"#);
+    let wrap: [&dyn Fn(&str) -> String; 4] = [&str::to_owned, &optional, &list, &nested];
+    let wrong = [
+        (
+            decimal(4, 1),
+            decimal(4, 2),
+            "decimal(4,1) cannot be read as decimal(4,2), expected scale 2 and a precision of at most 4",
+        ),
+        (
+            decimal(5, 2),
+            decimal(4, 2),
+            "decimal(5,2) cannot be read as decimal(4,2), expected scale 2 and a precision of at most 4",
+        ),
+        (r#""bytes""#.to_owned(), decimal(4, 2), "bytes of unknown scale cannot be read as decimal(4,2)"),
+        (
+            time("timestamp-micros"),
+            time("timestamp-millis"),
+            "timestamp-micros cannot be read as timestamp-millis, expected timestamp-millis",
+        ),
+    ];
+    let right = [
+        (decimal(3, 2), decimal(4, 2)),
+        (r#""long""#.to_owned(), time("timestamp-millis")),
+        (r#""int""#.to_owned(), r#""long""#.to_owned()),
+        (time("timestamp-millis"), r#""long""#.to_owned()),
+    ];
+    for within in wrap {
+        for (writer, reader, message) in &wrong {
+            let error = schema(&within(writer)).agrees_with(&schema(&within(reader))).unwrap_err();
+            assert!(error.starts_with("field 'f': ") && error.ends_with(message), "{error}");
+        }
+        for (writer, reader) in &right {
+            assert_eq!(schema(&within(writer)).agrees_with(&schema(&within(reader))), Ok(()));
+        }
+    }
+    let renamed = format!(r#"{{"type":"record","name":"R","fields":[{{"name":"old","type":{}}}]}}"#, decimal(4, 1));
+    assert!(Scanner::compile(&renamed).unwrap().agrees_with(&schema(&decimal(4, 2))).is_err());
+}
