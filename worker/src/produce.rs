@@ -68,12 +68,14 @@ pub enum ProduceError {
         in_flight: usize,
     },
     /// Not everything was acknowledged in time; it may still be. Call again.
-    #[error("{in_flight} records are not acknowledged after {} ms", waited.as_millis())]
+    #[error("{in_flight} records are not acknowledged after {} ms{}", waited.as_millis(), because(last_words))]
     AwaitAcks {
         /// Records sent and not acknowledged.
         in_flight: usize,
         /// How long this call waited.
         waited: Duration,
+        /// What the client said last of its connections; empty when nothing.
+        last_words: String,
     },
     /// A record was lost for good; nothing may be committed past it.
     #[error("a record for topic '{topic}' was refused: {source}")]
@@ -83,6 +85,10 @@ pub enum ProduceError {
         /// The broker's or client's error.
         source: KafkaError,
     },
+}
+
+fn because(words: &str) -> String {
+    if words.is_empty() { String::new() } else { format!(": {words}") }
 }
 
 impl ProduceError {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::ProducerContext;
 
@@ -31,6 +31,8 @@ struct Ledger {
     /// Records on their way, by epoch; no entry is zero.
     open: BTreeMap<usize, usize>,
     lost: Option<(String, KafkaError)>,
+    /// What the client said of its connections since the last acknowledgement.
+    last_words: String,
 }
 
 impl Ledger {
@@ -85,7 +87,10 @@ impl Deliveries {
         }
         match ledger.open.range(..=last).map(|(_, count)| count).sum() {
             0 => Ok(()),
-            in_flight => Err(ProduceError::AwaitAcks { in_flight, waited: begun.elapsed() }),
+            in_flight => {
+                let last_words = ledger.last_words.clone();
+                Err(ProduceError::AwaitAcks { in_flight, waited: begun.elapsed(), last_words })
+            }
         }
     }
 }
@@ -97,6 +102,9 @@ impl ClientContext for Deliveries {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(target: "kafka", %error, reason);
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            reason.clone_into(&mut self.ledger().last_words);
+        }
     }
 }
 
@@ -105,10 +113,12 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, epoch: usize) {
         let mut ledger = self.ledger();
-        if let Err((error, message)) = result
-            && ledger.lost.is_none()
-        {
-            ledger.lost = Some((message.topic().to_owned(), error.clone()));
+        match result {
+            Ok(_) => ledger.last_words.clear(),
+            Err((error, message)) if ledger.lost.is_none() => {
+                ledger.lost = Some((message.topic().to_owned(), error.clone()));
+            }
+            Err(_) => {}
         }
         ledger.close(epoch);
         drop(ledger);
