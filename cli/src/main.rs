@@ -22,12 +22,21 @@ struct Sluice {
 #[derive(Subcommand)]
 enum Verb {
     /// Run a manifest on this machine
+    #[command(
+        after_help = "Exit codes: 0 the run is over, its ledger balances and generated events came out as they should; \
+                            1 anything else; 2 wrong usage"
+    )]
     Dev(Box<dev::DevArgs>),
     /// Check manifests: every problem at once, with its place
+    #[command(
+        after_help = "Exit codes: 0 all are right; 1 problems, or no pipeline; 2 wrong usage, or an unreadable file"
+    )]
     Validate(validate::ValidateArgs),
     /// Send seeded sample events to a topic, and write their truth
+    #[command(after_help = "Exit codes: 0 all events are acknowledged; 1 they are not; 2 wrong usage")]
     Generate(Box<generate::GenerateArgs>),
     /// Query the tables with SQL
+    #[command(after_help = "Exit codes: 0 the query ran; 1 it did not, or the store is empty; 2 wrong usage")]
     Query(query::QueryArgs),
     /// Print the completion for a shell
     Completion(completion::CompletionArgs),

@@ -22,8 +22,8 @@ pub struct DevArgs {
     /// Folder for the tables, instead of the manifest's sink
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub data: PathBuf,
-    /// First remove what earlier runs of this pipeline left in that folder
-    #[arg(long)]
+    /// First remove what earlier runs of this pipeline left in that folder; not with a real Kafka, whose log goes on
+    #[arg(long, conflicts_with = "kafka")]
     pub fresh: bool,
     /// Workers in this process, at most one per partition
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -7,7 +7,8 @@ use plan::Plan;
 
 use crate::dev::summary::{PartitionLedger, Summary};
 use crate::dev::summary_text;
-use crate::generate::Counts;
+use crate::dev::summary_truth::{compare, unfit};
+use crate::generate::{Counts, Options, Truth};
 use crate::manifest::{Document, Source, read};
 use crate::query::Store;
 
@@ -108,4 +109,36 @@ fn a_ledger_balances_or_says_what_is_missing() {
     assert!(shown.contains("│ all       ┆       22 ┆      18 ┆"), "{shown}");
     let balanced = summary_text::ledger(&summary, &[]);
     assert!(balanced.contains("balanced: 22 consumed = 18 counted + 0 duplicate + 3 late + 0 filtered"), "{balanced}");
+}
+
+#[test]
+fn a_store_that_differs_from_the_truth_is_told_row_by_row() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(folder.path());
+    let summary = Summary::read(&store, &plan()).expect("readable");
+    let nothing = Truth::new(Options::new(0, 3));
+    let comparison = compare(&store, &summary, &nothing).expect("readable");
+    let told = summary_text::truth(&comparison);
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines[0], "Truth: THE STORE DIFFERS from the truth in 9 places");
+    assert_eq!(
+        lines[1],
+        "  gold row 2026-11-23T10:00:00Z region eu plan_tier null: expected nothing, got 10.05 in 3 events"
+    );
+    assert_eq!(lines[3], "  consumed, partition 0: expected 0, got 18");
+    assert_eq!(lines.last(), Some(&"  violations of 'region': expected 0, got 6"));
+}
+
+#[test]
+fn the_truth_is_told_for_the_quickstart_only() {
+    assert_eq!(unfit(&plan()), None);
+    let mut other = plan();
+    other.groups.pop();
+    assert_eq!(unfit(&other).as_deref(), Some("the truth is told for revenue and event_count by region and plan_tier"));
+    let mut other = plan();
+    other.rules.pop();
+    assert!(
+        unfit(&other)
+            .is_some_and(|reason| reason.ends_with("plan-tier, region, currency, amount, fresh, free-is-free"))
+    );
 }
