@@ -69,7 +69,7 @@ fn aliases_are_followed_but_not_without_end() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..8 {
         let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb += &format!("a{level}: &a{level} [{aliases}]\n");
+        bomb = [bomb, format!("a{level}: &a{level} [{aliases}]\n")].concat();
     }
     let found = findings(&bomb);
     assert!(found[0].ends_with("malformed YAML: more than 100000 values, aliases resolved | "), "{found:?}");

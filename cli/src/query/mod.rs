@@ -18,9 +18,12 @@ pub use table::{Column, Rows};
 /// Flags of `sluice query`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct QueryArgs {
-    /// DuckDB SQL over the views gold, dq_metrics and dq_samples; '-' reads it from standard input. Without it: the newest
-    /// windows
-    #[arg(value_name = "SQL")]
+    /// SQL, or '-' for standard input.
+    #[arg(
+        value_name = "SQL",
+        help = "DuckDB SQL over the views gold, dq_metrics and dq_samples; '-' reads it from standard input. Without it: the \
+                newest windows"
+    )]
     pub sql: Option<String>,
     /// The store: the folder of the pipeline's sink
     #[arg(long, value_name = "DIR", env = "SLUICE_DATA", default_value = "data")]
