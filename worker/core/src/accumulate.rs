@@ -11,7 +11,7 @@ use arrow_array::types::{Decimal128Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Decimal128Array, Int64Array};
 use arrow_schema::DataType;
 
-use crate::argument::{Argument, Values};
+use crate::argument::{Argument, TOO_LARGE, Values};
 use crate::program::{Function, Measure};
 
 /// The state of one measure, indexed by cell.
@@ -88,7 +88,10 @@ impl Accumulator {
         match (self, values) {
             (Self::Count(counts), _) => pairs.for_each(|(cell, _)| counts[cell as usize] += 1),
             (sum @ Self::Sum { .. }, Values::Wide(wide)) => {
-                return pairs.try_for_each(|(cell, row)| sum.add(cell, wide[row], 1));
+                return pairs.try_for_each(|(cell, row)| match wide[row] {
+                    TOO_LARGE => Err(CellOverflow(cell)),
+                    value => sum.add(cell, value, 1),
+                });
             }
             (sum @ Self::Sum { .. }, Values::Narrow(narrow)) => {
                 return pairs.try_for_each(|(cell, row)| sum.add(cell, i128::from(narrow[row]), 1));

@@ -58,6 +58,9 @@ impl Argument {
 /// Stands for a floating-point summand that is no finite number; such values are skipped like nulls.
 const NOT_A_NUMBER: i128 = i128::MIN;
 
+/// Stands for a finite floating-point summand that does not fit; to fold it is an overflow.
+pub(crate) const TOO_LARGE: i128 = i128::MAX;
+
 fn read(measure: &Measure, array: &ArrayRef) -> Result<Values, Error> {
     let wrong = || Error::ColumnType {
         what: format!("the argument of measure '{}'", measure.name),
@@ -91,10 +94,14 @@ fn read(measure: &Measure, array: &ArrayRef) -> Result<Values, Error> {
     }
 }
 
-/// `value` rounded half to even at `scale` decimal digits, or [`NOT_A_NUMBER`].
+/// `value` rounded half to even at `scale` decimal digits, or [`NOT_A_NUMBER`], or [`TOO_LARGE`].
 fn fixed_point(value: f64, scale: i8) -> i128 {
     let scaled = (value * 10_f64.powi(i32::from(scale))).round_ties_even();
-    if scaled.is_finite() && scaled.abs() < 1e38 { scaled as i128 } else { NOT_A_NUMBER }
+    match scaled.abs() < 1e38 {
+        true => scaled as i128,
+        false if value.is_finite() => TOO_LARGE,
+        false => NOT_A_NUMBER,
+    }
 }
 
 /// The integer whose order among all keys is the total order of `value` among all floats.
@@ -130,7 +137,9 @@ mod tests {
 
     #[test]
     fn fixed_point_rounds_half_to_even() {
-        for (value, expected) in [(0.125, 12), (0.375, 38), (-0.125, -12), (2.5, 250), (f64::NAN, NOT_A_NUMBER)] {
+        for (value, expected) in
+            [(0.125, 12), (0.375, 38), (-0.125, -12), (2.5, 250), (f64::NAN, NOT_A_NUMBER), (f64::MIN, TOO_LARGE)]
+        {
             assert_eq!(fixed_point(value, 2), expected, "{value}");
         }
     }

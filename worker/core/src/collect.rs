@@ -58,7 +58,7 @@ pub struct Divergence {
 pub struct Collector {
     program: Arc<Program>,
     sealed: Vec<EventTime>,
-    incarnations: Vec<u64>,
+    incarnations: Arc<[u64]>,
     windows: BTreeMap<Window, Collecting>,
     /// Every window that ends by then is published.
     published_until: EventTime,
@@ -72,6 +72,8 @@ pub struct Collector {
 #[derive(Debug)]
 struct Collecting {
     first_message: Offset,
+    /// The incarnations just before that message.
+    incarnations: Arc<[u64]>,
     parts: BTreeMap<(Partition, u32), Partial>,
     closed: BTreeMap<Partition, ClosedWindow>,
     state: State,
@@ -82,6 +84,8 @@ enum State {
     Collecting,
     HandedOut,
     Diverged,
+    /// Kept without its parts until every earlier window is published too.
+    Published,
 }
 
 /// What is committed with the offset of a partials partition.
@@ -95,7 +99,7 @@ pub struct CollectorProgress {
     pub published_until: EventTime,
     /// The seal of each source partition at the position.
     pub sealed: Vec<EventTime>,
-    /// The incarnation of each source partition at the position.
+    /// The incarnation of each source partition at the anchor: what it sent before a later take-over still counts.
     pub incarnations: Vec<u64>,
 }
 
@@ -118,7 +122,7 @@ impl Collector {
         Self {
             program,
             sealed: progress.sealed.clone(),
-            incarnations: progress.incarnations.clone(),
+            incarnations: progress.incarnations.as_slice().into(),
             windows: BTreeMap::new(),
             published_until: progress.published_until,
             position: progress.anchor,
@@ -130,8 +134,10 @@ impl Collector {
     /// A lane took the partition over: what lower incarnations still send is ignored from here on.
     pub fn fence(&mut self, from: Message) {
         self.position = Offset(from.at.0 + 1);
-        let known = &mut self.incarnations[from.partition.0 as usize];
-        *known = (*known).max(from.incarnation);
+        let partition = from.partition.0 as usize;
+        if self.incarnations.get(partition).is_some_and(|known| *known < from.incarnation) {
+            Arc::make_mut(&mut self.incarnations)[partition] = from.incarnation;
+        }
     }
 
     /// Takes in a part of a window's state.
@@ -140,8 +146,11 @@ impl Collector {
             return;
         }
         let window = partial.window;
-        let collecting = self.windows.entry(window).or_insert_with(|| Collecting::new(from.at));
+        let collecting = self.collecting(window, from.at);
         let key = (from.partition, partial.part);
+        if collecting.state == State::Published {
+            return;
+        }
         if let Some(known) = collecting.parts.get(&key) {
             if known.digest != partial.digest {
                 let (known, other) = (known.digest.to_string(), partial.digest.to_string());
@@ -188,21 +197,26 @@ impl Collector {
         Ok(published)
     }
 
-    /// The window is written: it may be forgotten.
+    /// The window is written: it may be forgotten, once all earlier ones are too.
     pub fn published(&mut self, window: Window) {
-        self.windows.remove(&window);
+        if let Some(collecting) = self.windows.get_mut(&window) {
+            collecting.state = State::Published;
+            collecting.parts.clear();
+            collecting.closed.clear();
+        }
         self.forget_published();
     }
 
     /// What may be committed: a restart from it misses nothing and publishes nothing twice.
     pub fn progress(&self) -> CollectorProgress {
-        let anchor = self.windows.values().map(|collecting| collecting.first_message).min();
+        let first = self.windows.values().min_by_key(|collecting| collecting.first_message);
+        let incarnations = first.map_or(&self.incarnations, |first| &first.incarnations);
         CollectorProgress {
             position: self.position.max(self.replay_until),
-            anchor: anchor.map_or(self.position, |anchor| anchor.min(self.position)),
+            anchor: first.map_or(self.position, |first| first.first_message),
             published_until: self.published_until,
             sealed: self.sealed.clone(),
-            incarnations: self.incarnations.clone(),
+            incarnations: incarnations.to_vec(),
         }
     }
 
@@ -218,7 +232,8 @@ impl Collector {
 
     /// The windows that wait, with the partitions that have not sealed them.
     pub fn waiting(&self) -> impl Iterator<Item = (Window, Vec<Partition>)> + '_ {
-        self.windows.keys().map(|window| {
+        let unpublished = self.windows.iter().filter(|(_, collecting)| collecting.state != State::Published);
+        unpublished.map(|(window, _)| {
             let unsealed = (0..).zip(&self.sealed).filter(|(_, sealed)| **sealed < window.end);
             (*window, unsealed.map(|(partition, _)| Partition(partition)).collect())
         })
@@ -243,11 +258,20 @@ impl Collector {
     }
 
     fn close(&mut self, from: Message, closed: ClosedWindow) {
-        let collecting = self.windows.entry(closed.window).or_insert_with(|| Collecting::new(from.at));
+        let collecting = self.collecting(closed.window, from.at);
+        if collecting.state == State::Published {
+            return;
+        }
         let known = *collecting.closed.entry(from.partition).or_insert(closed);
         if known != closed {
             self.diverge(closed.window, from.partition, format!("{known:?}"), format!("{closed:?}"));
         }
+    }
+
+    /// What is known of `window`, of which the message at `at` tells.
+    fn collecting(&mut self, window: Window, at: Offset) -> &mut Collecting {
+        let incarnations = &self.incarnations;
+        self.windows.entry(window).or_insert_with(|| Collecting::new(at, incarnations.clone()))
     }
 
     fn sealed_by_all(&self) -> EventTime {
@@ -255,6 +279,9 @@ impl Collector {
     }
 
     fn forget_published(&mut self) {
+        while let Some(first) = self.windows.first_entry().filter(|first| first.get().state == State::Published) {
+            first.remove();
+        }
         let sealed = self.sealed_by_all();
         let waiting = self.windows.keys().next().map_or(sealed, |window| sealed.min(window.start));
         self.published_until = self.published_until.max(waiting);
@@ -262,8 +289,9 @@ impl Collector {
 }
 
 impl Collecting {
-    fn new(first_message: Offset) -> Self {
-        Self { first_message, parts: BTreeMap::new(), closed: BTreeMap::new(), state: State::Collecting }
+    fn new(first_message: Offset, incarnations: Arc<[u64]>) -> Self {
+        let (parts, closed) = (BTreeMap::new(), BTreeMap::new());
+        Self { first_message, incarnations, parts, closed, state: State::Collecting }
     }
 
     /// Whether the parts are those that the seals name: their number, and their digests in order.

@@ -118,10 +118,15 @@ impl Lane {
         Ok(pass.out)
     }
 
-    /// Sets the watermark to `watermark`, unless it is further already, and ends the open batch.
+    /// Sets the watermark to `watermark`, unless it is further already, and ends the open batch. Not to be called while
+    /// [`Self::is_replaying`].
     pub fn decree(&mut self, watermark: EventTime) -> Result<Decreed, Error> {
+        debug_assert!(!self.is_replaying(), "a decree is made at the end of what is known");
+        // A decree that was left unsent at this very position becomes part of this one; nothing is open then.
+        let unsent = self.to_apply.drain(..).map(|decree| decree.watermark).max();
+        let watermark = watermark.max(self.watermark).max(unsent.unwrap_or(EventTime::NEVER));
+        let decree = Decree { at: self.position, watermark };
         let mut progress = self.progress();
-        let decree = Decree { at: self.position, watermark: watermark.max(self.watermark) };
         progress.decrees.push(decree);
         progress.decree_pending = true;
         progress.watermark = decree.watermark;
@@ -133,19 +138,26 @@ impl Lane {
     /// What may be committed once everything given out so far is acknowledged. Not to be committed while
     /// [`Self::is_replaying`].
     pub fn progress(&self) -> Progress {
-        let here = self.here(self.position);
-        let state = self.windows.replay_from(here);
-        let batch = self.batch.as_ref().map_or(here, |batch| batch.anchor);
-        let anchor = if batch.offset < state.offset { batch } else { state };
+        let anchor = self.anchor();
+        // What holds at the anchor is in its watermark. What is still to be applied stays to be sent.
+        let since = self.decrees.iter().copied().filter(|decree| decree.at > anchor.offset);
         Progress {
             position: self.position,
             anchor,
-            watermark: self.watermark,
+            watermark: self.to_apply.iter().fold(self.watermark, |most, decree| most.max(decree.watermark)),
             latest: self.latest,
-            decrees: self.decrees.iter().copied().filter(|decree| decree.at >= anchor.offset).collect(),
-            decree_pending: false,
+            decrees: since.chain(self.to_apply.iter().copied()).collect(),
+            decree_pending: self.pending && !self.to_apply.is_empty(),
             incarnation: self.incarnation,
         }
+    }
+
+    /// From where the state at the position can be rebuilt.
+    fn anchor(&self) -> Point {
+        let here = self.here(self.position);
+        let state = self.windows.replay_from(here);
+        let batch = self.batch.as_ref().map_or(here, |batch| batch.anchor);
+        if batch.offset < state.offset { batch } else { state }
     }
 
     /// Whether the committed position has not been reached yet.
@@ -344,8 +356,16 @@ impl Lane {
         self.end_batch(decree.at, loud, out);
         self.batch_before = None;
         self.watermark = self.watermark.max(decree.watermark);
+        self.seal(decree.at, loud, out)?;
+        self.keep(decree);
+        Ok(())
+    }
+
+    /// Keeps a decree for the commits to come: one per position since the anchor, so that they do not pile up (L8).
+    fn keep(&mut self, decree: Decree) {
+        let anchor = self.anchor().offset;
+        self.decrees.retain(|earlier| earlier.at > anchor && earlier.at != decree.at);
         self.decrees.push(decree);
-        self.seal(decree.at, loud, out)
     }
 
     fn end_batch(&mut self, end: Offset, loud: bool, out: &mut Emissions) {

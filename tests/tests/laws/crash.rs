@@ -1,0 +1,223 @@
+//! L3: wherever an owner dies, the next one says from the commit on exactly what would have been said.
+//!
+//! An owner reads, commits, decrees and dies at random. What is sent after a commit and before a death comes again, so
+//! everything that any owner says is compared with what an undisturbed lane says at that place.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{TestCaseResult, TestRunner};
+use stream_core::{Emissions, EventTime, Offset, Point, Progress};
+use tests::model::History;
+use tests::worlds::{Cutting, Drive, Run, Said, arb_cutting, arb_run, point_at};
+
+use crate::{cases, unexpected};
+
+/// What happens to the owner of the partition.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    /// It reads a fetch, or decrees where a decree is due.
+    Work,
+    /// It commits, unless it is replaying.
+    Commit,
+    /// It dies, and another one takes over.
+    Die,
+}
+
+/// What an undisturbed lane says, and what it would commit at each (position, number of decrees made).
+struct Truth {
+    said: Said,
+    progress: BTreeMap<(i64, usize), (Progress, Place)>,
+}
+
+/// How many items and how many dead letters have been said.
+type Place = (usize, usize);
+
+/// A commit, and what is known of it: the decrees made, and what had been said.
+#[derive(Clone)]
+struct Commit {
+    progress: Progress,
+    decrees: usize,
+    place: Place,
+}
+
+struct Owner<'a> {
+    run: &'a Run,
+    truth: &'a Truth,
+    drive: Drive<'a>,
+    /// Whether it has looked at the log since it took over.
+    looked: bool,
+    decrees: usize,
+    place: Place,
+    commit: Commit,
+}
+
+impl Truth {
+    fn of(run: &Run) -> Result<Self, TestCaseError> {
+        let mut truth = Self { said: Said::default(), progress: BTreeMap::new() };
+        let mut drive = Drive::start(&run.log, &run.program()).map_err(unexpected)?;
+        let note = |step: tests::worlds::Step<'_>| {
+            truth.said.add(step.emissions);
+            let place = (truth.said.items.len(), truth.said.refused.len());
+            truth.progress.insert((step.lane.position().0, step.decrees), (step.lane.progress(), place));
+        };
+        drive.run(&run.decrees, &mut Cutting::single(), note).map_err(unexpected)?;
+        Ok(truth)
+    }
+}
+
+impl<'a> Owner<'a> {
+    fn first(run: &'a Run, truth: &'a Truth) -> Result<Self, TestCaseError> {
+        let start = Progress::start(Offset(run.log.start()));
+        let commit = Commit { progress: start, decrees: 0, place: (0, 0) };
+        Self::take_over(run, truth, commit)
+    }
+
+    fn take_over(run: &'a Run, truth: &'a Truth, commit: Commit) -> Result<Self, TestCaseError> {
+        let program = run.program();
+        let drive = Drive::resume(&run.log, &program, &commit.progress).map_err(unexpected)?;
+        let (decrees, place) = (commit.decrees, commit.place);
+        Ok(Self { run, truth, drive, looked: false, decrees, place, commit })
+    }
+
+    fn act(&mut self, act: Act, cutting: &mut Cutting) -> TestCaseResult {
+        match act {
+            Act::Work => self.work(cutting),
+            Act::Commit => self.commit(),
+            Act::Die => {
+                *self = Self::take_over(self.run, self.truth, self.commit.clone())?;
+                Ok(())
+            }
+        }
+    }
+
+    fn work(&mut self, cutting: &mut Cutting) -> TestCaseResult {
+        let position = self.drive.lane.position().0;
+        let next = self.run.decrees.get(self.decrees).copied();
+        let emissions = match next.filter(|next| self.looked && !self.is_replaying() && next.at == position) {
+            Some(decree) => {
+                let decreed = self.drive.lane.decree(EventTime(decree.to)).map_err(unexpected)?;
+                self.decrees += 1;
+                // Committed before it is sent.
+                self.commit = Commit { progress: decreed.progress, decrees: self.decrees, place: self.place };
+                decreed.emissions
+            }
+            None => {
+                self.looked = true;
+                let known_end = self.run.log.end().max(self.commit.progress.position.0).max(position);
+                let until = next.map_or(known_end, |next| next.at);
+                self.drive.step(until, cutting).map_err(unexpected)?
+            }
+        };
+        self.say(&emissions)
+    }
+
+    fn say(&mut self, emissions: &Emissions) -> TestCaseResult {
+        let (items, refused) = self.place;
+        self.place = (items + emissions.items.len(), refused + emissions.refused.len());
+        let said = &self.truth.said;
+        prop_assert_eq!(Some(&emissions.items[..]), said.items.get(items..self.place.0), "from item {} on", items);
+        prop_assert_eq!(Some(&emissions.refused[..]), said.refused.get(refused..self.place.1), "refused");
+        Ok(())
+    }
+
+    fn commit(&mut self) -> TestCaseResult {
+        if self.is_replaying() {
+            return Ok(());
+        }
+        let progress = self.drive.lane.progress();
+        if progress.decree_pending {
+            prop_assert_eq!(&progress, &self.commit.progress, "what is not sent stays to be sent");
+        } else if let Some((expected, _)) = self.truth.progress.get(&(progress.position.0, self.decrees)) {
+            prop_assert_eq!(&progress, expected, "an owner knows what an undisturbed one knows");
+        }
+        self.commit = Commit { progress, decrees: self.decrees, place: self.place };
+        Ok(())
+    }
+
+    fn is_replaying(&self) -> bool {
+        self.drive.lane.is_replaying()
+    }
+
+    fn is_done(&self) -> bool {
+        let at_end = self.drive.lane.position().0 >= self.run.log.end();
+        self.looked && at_end && self.decrees == self.run.decrees.len() && !self.is_replaying()
+    }
+}
+
+fn arb_acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![6 => Just(Act::Work), 3 => Just(Act::Commit), 2 => Just(Act::Die)];
+    proptest::collection::vec(act, 0..60)
+}
+
+proptest! {
+    #![proptest_config(cases(384))]
+
+    #[test]
+    fn l3_no_death_changes_what_is_said(run in arb_run(), mut cutting in arb_cutting(), acts in arb_acts()) {
+        let truth = Truth::of(&run)?;
+        let mut owner = Owner::first(&run, &truth)?;
+        for act in acts {
+            owner.act(act, &mut cutting)?;
+        }
+        while !owner.is_done() {
+            owner.work(&mut cutting)?;
+        }
+        prop_assert_eq!(owner.place, (truth.said.items.len(), truth.said.refused.len()), "something was not said");
+    }
+
+    /// Every commit of a run, each taken over by a new owner that reads the rest in one fetch.
+    #[test]
+    fn l3_every_commit_will_do(run in arb_run()) {
+        let truth = Truth::of(&run)?;
+        for ((_, decrees), (progress, place)) in &truth.progress {
+            let commit = Commit { progress: progress.clone(), decrees: *decrees, place: *place };
+            let mut owner = Owner::take_over(&run, &truth, commit)?;
+            while !owner.is_done() {
+                owner.work(&mut Cutting::whole())?;
+            }
+            prop_assert_eq!(owner.place, (truth.said.items.len(), truth.said.refused.len()));
+        }
+    }
+}
+
+/// Whether some commit of `run` goes wrong when its replay begins at `from` instead of the anchor.
+fn goes_wrong(run: &Run, from: impl Fn(&Progress) -> Point) -> Result<bool, TestCaseError> {
+    let truth = Truth::of(run)?;
+    for ((_, decrees), (progress, place)) in &truth.progress {
+        let progress = Progress { anchor: from(progress), ..progress.clone() };
+        let mut owner = Owner::take_over(run, &truth, Commit { progress, decrees: *decrees, place: *place })?;
+        while !owner.is_done() {
+            if owner.work(&mut Cutting::whole()).is_err() {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Each part of the anchor is needed: without it some commit of many random worlds goes wrong. With it, none does.
+#[test]
+fn l3_fails_with_less_than_the_anchor() {
+    let mut runner = TestRunner::deterministic();
+    let mut wrong = [0; 5];
+    for _ in 0..60 {
+        let run = arb_run().new_tree(&mut runner).expect("no filters in the strategy").current();
+        let history = History::new(&run.setting.params, &run.log.records, &run.decrees);
+        let point = |offset| point_at(&run, &history, offset);
+        let theorem = |progress: &Progress| history.rebuild_point(progress.position.0);
+        let shorter: [&dyn Fn(&Progress) -> Point; 5] = [
+            &|progress| progress.anchor,
+            &|progress| point(progress.position.0),
+            &|progress| point(theorem(progress).for_verdicts),
+            &|progress| point(theorem(progress).for_windows),
+            &|progress| Point { watermark: EventTime::NEVER, ..progress.anchor },
+        ];
+        for (wrong, from) in wrong.iter_mut().zip(shorter) {
+            *wrong += u32::from(goes_wrong(&run, from).expect("an undisturbed lane works"));
+        }
+    }
+    assert_eq!(wrong[0], 0, "the anchor is enough");
+    assert!(wrong[1..].iter().all(|worlds| *worlds >= 3), "worlds of 60 that go wrong: {wrong:?}");
+}
