@@ -29,7 +29,7 @@ impl Story {
             instance: None,
             client: client.into(),
             session_timeout: Duration::from_secs(10),
-            rebalance_timeout: Duration::from_secs(60),
+            rebalance_timeout: Duration::from_mins(1),
             protocols: vec![("sticky".into(), vec![1]), ("range".into(), vec![2])],
         };
         let now = self.at(millis);
@@ -148,7 +148,7 @@ fn a_static_member_that_comes_back_fences_its_former_self() {
         instance: Some("pod-0".into()),
         client: "c".into(),
         session_timeout: Duration::from_secs(10),
-        rebalance_timeout: Duration::from_secs(60),
+        rebalance_timeout: Duration::from_mins(1),
         protocols: vec![("sticky".into(), vec![])],
     };
     let now = story.at(0);

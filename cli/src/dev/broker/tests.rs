@@ -163,7 +163,7 @@ fn settle(consumers: &[&BaseConsumer], partitions: i32) -> Result<()> {
             consumer.poll(Duration::from_millis(10)).transpose()?;
             let own = consumer.assignment()?;
             idle += usize::from(own.count() == 0);
-            owned.extend(own.elements().iter().map(|e| e.partition()));
+            owned.extend(own.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition));
         }
         let distinct: BTreeSet<i32> = owned.iter().copied().collect();
         if idle == 0 && owned.len() == distinct.len() && distinct.len() == partitions as usize {
