@@ -49,9 +49,9 @@ impl Run<'_> {
     pub fn conclude(&self, out: &mut dyn Write) -> Result<bool, ConcludeError> {
         let store = match Store::open(self.data, Some(&self.plan.name)) {
             Ok(store) => store,
-            Err(StoreError::Empty(_)) if self.effort.records == 0 => {
-                writeln!(out, "no records, no tables")?;
-                return Ok(true);
+            Err(StoreError::Empty(_)) => {
+                writeln!(out, "no tables: nothing was published")?;
+                return Ok(self.ends.is_none_or(|ends| ends.values().all(|end| *end == 0)));
             }
             Err(error) => return Err(error.into()),
         };

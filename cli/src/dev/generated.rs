@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use indicatif::ProgressBar;
 use plan::Plan;
 use schemas::spec::AnalyticsPipeline;
 use thiserror::Error;
@@ -41,6 +42,7 @@ pub enum GenerateError {
 #[derive(Default)]
 pub struct Generated {
     sending: Option<JoinHandle<Result<Truth, SendError>>>,
+    truth: Option<Truth>,
     folder: Option<PathBuf>,
 }
 
@@ -56,33 +58,44 @@ impl Generated {
         let options = Options { count, partitions: plan.source.partitions, shape: args.shape.clone(), windows };
         options.check()?;
         let ids = register(&plan.registry_url, &plan.source.topic, options.shape.v2 > 0.0)?;
-        let (plan, rate) = (plan.clone(), args.rate);
+        // Beside running workers their progress is shown, not the generator's.
+        let (plan, rate, beside) = (plan.clone(), args.rate, !args.bounded);
         let generate = move || {
             let target = Target { rate, ..Target::new(&plan.kafka.bootstrap, &plan.source.topic) };
-            let bar = progress_bar(count);
+            let bar = if beside { ProgressBar::hidden() } else { progress_bar(count) };
             let truth = send(&options, ids, &target, |sent| bar.set_position(sent));
             bar.finish_and_clear();
             truth
         };
         let sending = std::thread::Builder::new().name("generate".to_owned()).spawn(generate);
-        Ok(Self { sending: Some(sending.map_err(GenerateError::Start)?), folder: args.truth.clone() })
+        let sending = Some(sending.map_err(GenerateError::Start)?);
+        Ok(Self { sending, truth: None, folder: args.truth.clone() })
     }
 
-    /// Whether events are still being sent.
-    pub fn is_busy(&self) -> bool {
-        self.sending.as_ref().is_some_and(|sending| !sending.is_finished())
-    }
-
-    /// Waits until all events are acknowledged and gives their truth, once; it is then in its folder too.
+    /// Takes note when all events have been acknowledged; their truth is then in its folder.
     ///
     /// # Errors
     /// The events are not all in the topic, or the truth cannot be written.
-    pub fn finish(&mut self) -> Result<Option<Truth>, GenerateError> {
-        let Some(sending) = self.sending.take() else { return Ok(None) };
+    pub fn poll(&mut self) -> Result<(), GenerateError> {
+        if self.sending.as_ref().is_some_and(JoinHandle::is_finished) { self.finish() } else { Ok(()) }
+    }
+
+    /// Waits until all events are acknowledged; their truth is then in its folder.
+    ///
+    /// # Errors
+    /// As [`Generated::poll`].
+    pub fn finish(&mut self) -> Result<(), GenerateError> {
+        let Some(sending) = self.sending.take() else { return Ok(()) };
         let truth = sending.join().map_err(|_| GenerateError::Panic)??;
         if let Some(folder) = &self.folder {
             truth.write(folder)?;
         }
-        Ok(Some(truth))
+        self.truth = Some(truth);
+        Ok(())
+    }
+
+    /// What all events should have become, once they are acknowledged.
+    pub fn into_truth(self) -> Option<Truth> {
+        self.truth
     }
 }

@@ -77,41 +77,53 @@ pub fn run(args: &DevArgs, out: &mut dyn Write) -> Result<ExitCode, DevError> {
     let data = store_folder::prepare(args, &manifest.metadata.name)?;
     let panel = Screen::wants_panel(args.plain);
     log(panel, &data)?;
-    let interrupted = interrupts().map_err(DevError::Terminal)?;
     let servers = Servers::start(args, &data)?;
     let at = servers.addresses();
     let plan = localise(manifest.clone(), args, at, &data)?;
     servers.prepare(&plan)?;
     let was_empty = offsets(&plan)?.values().all(|(start, end)| start == end);
     let mut generated = Generated::start(args, &plan, &manifest)?;
-    let mut truth = if args.bounded { generated.finish()? } else { None };
+    if args.bounded {
+        generated.finish()?;
+    }
     let ends =
         || Ok::<_, PrepareError>(offsets(&plan)?.into_iter().map(|(partition, (_, end))| (partition, end)).collect());
     let ends: Option<BTreeMap<i32, i64>> = args.bounded.then(ends).transpose()?;
     if !panel {
         eprintln!("pipeline '{}': Kafka at {}, schema registry at {}", plan.name, at.kafka, at.registry);
     }
+    let (over, effort) = work(args, &plan, ends.as_ref(), panel, || Ok(generated.poll()?))?;
+    if over == Over::Ended {
+        return Err(DevError::WorkerEnded);
+    }
+    // Only a run that has read everything can be held against the log's ends and the truth.
+    let ends = ends.filter(|_| over == Over::Finished);
+    let truth = generated.into_truth().filter(|_| over == Over::Finished);
+    let run = Run { plan: &plan, data: &args.data, ends: ends.as_ref(), truth, was_empty, effort };
+    let right = run.conclude(out)? && (over == Over::Finished || !args.bounded);
+    Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Starts the workers, watches them until the run is over, and stops them.
+fn work(
+    args: &DevArgs,
+    plan: &Arc<Plan>,
+    ends: Option<&BTreeMap<i32, i64>>,
+    panel: bool,
+    tick: impl FnMut() -> Result<(), DevError>,
+) -> Result<(Over, Effort), DevError> {
+    let interrupted = interrupts().map_err(DevError::Terminal)?;
     let (started, cpu) = (Instant::now(), cpu_time());
-    let workers = start(args, &plan, ends.as_ref())?;
+    let workers = start(args, plan, ends)?;
     let over = {
         let mut screen = Screen::open(panel).map_err(DevError::Terminal)?;
-        watch(&workers, ends.clone(), &mut screen, &interrupted, || generated.is_busy()).map_err(DevError::Terminal)?
+        watch(&workers, ends.cloned(), &mut screen, &interrupted, tick)?
     };
     let records = workers.iter().flat_map(|worker| worker.report().partitions).map(|of| of.ledger.consumed).sum();
     let cpu = cpu_time().zip(cpu).map(|(now, before)| now.saturating_sub(before));
     let effort = Effort { records, wall: started.elapsed(), cpu };
     stop(workers)?;
-    match over {
-        Over::Ended => return Err(DevError::WorkerEnded),
-        // Only a run that has read everything can be compared.
-        Over::Interrupted => truth = None,
-        Over::Finished => {}
-    }
-    if !generated.is_busy() {
-        generated.finish()?;
-    }
-    let run = Run { plan: &plan, data: &args.data, ends: ends.as_ref(), truth, was_empty, effort };
-    Ok(if run.conclude(out)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok((over, effort))
 }
 
 /// What is logged when nothing else is asked for. What hinders the workers is in their reports; the client library would

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use worker::Worker;
 
+use super::DevError;
 use super::screen::Screen;
 use super::snapshot::Meter;
 
@@ -25,30 +26,31 @@ pub enum Over {
     Ended,
 }
 
-/// Looks at the workers until the run is over. `busy` says whether events are still being generated.
+/// Looks at the workers until the run is over, and lets `tick` look at whatever else goes on.
 ///
 /// # Errors
-/// The terminal is gone.
+/// The terminal is gone, or the first error of `tick`.
 pub fn watch(
     workers: &[Worker],
     ends: Option<BTreeMap<i32, i64>>,
     screen: &mut Screen,
     interrupted: &AtomicBool,
-    busy: impl Fn() -> bool,
-) -> io::Result<Over> {
+    mut tick: impl FnMut() -> Result<(), DevError>,
+) -> Result<Over, DevError> {
     let bounded = ends.is_some();
     let mut meter = Meter::new(ends.unwrap_or_default());
     let started = Instant::now();
     loop {
         let reports: Vec<_> = workers.iter().map(Worker::report).collect();
-        screen.show(&meter.snapshot(&reports, started.elapsed()))?;
-        if bounded && !busy() && workers.iter().all(Worker::is_finished) {
+        screen.show(&meter.snapshot(&reports, started.elapsed())).map_err(DevError::Terminal)?;
+        tick()?;
+        if bounded && workers.iter().all(Worker::is_finished) {
             return Ok(Over::Finished);
         }
         if workers.iter().any(Worker::is_ended) {
             return Ok(Over::Ended);
         }
-        if screen.pause(PACE)? || interrupted.load(Ordering::Acquire) {
+        if screen.pause(PACE).map_err(DevError::Terminal)? || interrupted.load(Ordering::Acquire) {
             return Ok(Over::Interrupted);
         }
     }
