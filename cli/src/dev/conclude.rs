@@ -7,6 +7,7 @@ use std::path::Path;
 use plan::Plan;
 use thiserror::Error;
 
+use super::figures::grouped;
 use super::summary::Summary;
 use super::summary_text::{self, Effort};
 use super::summary_truth::{Comparison, compare, unfit};
@@ -60,6 +61,10 @@ impl Run<'_> {
         writeln!(out, "\n{}", summary_text::gold(&summary))?;
         writeln!(out, "{}", summary_text::quality(&summary))?;
         writeln!(out, "{}", summary_text::ledger(&summary, &faults))?;
+        let open = self.effort.records.saturating_sub(summary.total().counts.consumed);
+        if self.ends.is_none() && open > 0 {
+            writeln!(out, "{} more records are in batches that are still open\n", grouped(open))?;
+        }
         let mut equal = true;
         if let Some(truth) = &self.truth {
             let comparison = self.compare(&store, &summary, truth)?;

@@ -128,7 +128,7 @@ fn work(
 
 /// What is logged when nothing else is asked for. What hinders the workers is in their reports; the client library would
 /// tell it again, in its own words.
-const QUIET: &str = "warn,rdkafka=off";
+const QUIET: &str = "warn,rdkafka=off,librdkafka=off,cli::generate=error";
 
 /// Sends the logs to standard error, or into a file where they would spoil the live view.
 fn log(panel: bool, data: &Path) -> Result<(), DevError> {
