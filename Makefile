@@ -7,7 +7,7 @@ ifeq ($(CI),true)
 export CARGO_TARGET_DIR ?= $(SLUICE_CACHE)/target
 endif
 
-BINARIES := sluice sluice-worker
+BINARIES := sluice sluice-worker sluice-bench
 DEMO := bin/sluice dev examples/revenue-5m.yaml --generate 2000000 --bounded --data demo-data
 
 .DEFAULT_GOAL := help
@@ -27,7 +27,8 @@ setup-test: setup-build ## install a Kafka, a registry and Python packages for t
 	@for part in kafka registry java python; do tests/setup/$$part.sh >/dev/null || exit 1; done
 
 build: setup-build ## release binaries, copied to bin/
-	cargo build --release $(addprefix --bin ,$(BINARIES))
+# The whole workspace at once, so that its dependencies are built with one set of features, and once.
+	cargo build --release --workspace --bins
 	@mkdir -p bin
 	@target=$$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'); \
 	for binary in $(BINARIES); do install "$$target/release/$$binary" bin/; done
@@ -42,8 +43,9 @@ test: setup-test ## everything: format, lint, tests, and tests against real serv
 test-fast: setup-build ## the same without servers
 	@tests/run fast
 
-bench: setup-test ## events per CPU-second, beside consuming alone
-	cargo run --release -p bench
+bench: setup-test build ## events per CPU-second, beside consuming alone
+	bin/sluice-bench core
+	bin/sluice-bench e2e
 
 fmt: ## format the code
 	cargo fmt --all

@@ -1,6 +1,7 @@
 //! Measurements: events per second of processor time, from memory and end to end.
 
 mod cpu;
+mod endtoend;
 mod memory;
 
 use anyhow::Context as _;
@@ -34,13 +35,32 @@ enum What {
         #[arg(long, default_value_t = 3)]
         runs: usize,
     },
+    /// The whole pipeline against a real broker, beside consuming alone; in processes of their own, in turn.
+    E2e {
+        #[command(flatten)]
+        servers: endtoend::Servers,
+        /// Events.
+        #[arg(long, default_value_t = 5_000_000)]
+        events: u64,
+        /// Rounds, of which the median is quoted.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+    /// One run of the whole pipeline; prints what it used.
+    #[command(hide = true)]
+    Run(endtoend::Work),
+    /// One run of consuming alone; prints what it used.
+    #[command(hide = true)]
+    Consume(endtoend::Work),
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let plan = load(&arguments.pipeline)?;
     match arguments.what {
-        What::Core { events, fetch, runs } => core(&plan, events, fetch, runs),
+        What::Core { events, fetch, runs } => core(&load(&arguments.pipeline)?, events, fetch, runs),
+        What::E2e { servers, events, rounds } => endtoend::compare(&servers, events, rounds),
+        What::Run(work) => endtoend::run(&work),
+        What::Consume(work) => endtoend::consume(&work),
     }
 }
 
