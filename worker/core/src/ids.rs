@@ -2,9 +2,10 @@
 //!
 //! Ordered linear probing (Amble and Knuth, "Ordered hash tables", 1974): the home slot grows with the id, runs are kept
 //! sorted, so a search for what is absent ends early and growth by any factor is one sequential copy. The last slots are
-//! a tail behind the highest home, so no run ever wraps round. An empty slot is zero; the id zero is stored as one.
+//! a tail behind the highest home, so no run ever wraps round; it is made longer in the rare case that it fills up. An
+//! empty slot is zero; the id zero is stored as one.
 
-/// Slots behind the last home.
+/// Slots behind the last home, at first, and how many more are added when they are full.
 const TAIL: usize = 64;
 /// Homes of the smallest set that holds anything.
 const SMALLEST: usize = 64;
@@ -13,6 +14,7 @@ const SMALLEST: usize = 64;
 #[derive(Debug, Default, Clone)]
 pub struct IdSet {
     slots: Vec<u128>,
+    homes: usize,
     len: usize,
 }
 
@@ -36,7 +38,7 @@ impl IdSet {
     /// fetch their cache lines side by side.
     #[inline]
     pub fn home_content(&self, id: u128) -> u128 {
-        if self.slots.is_empty() { 0 } else { self.slots[home(id.max(1), self.homes())] }
+        if self.slots.is_empty() { 0 } else { self.slots[home(id.max(1), self.homes)] }
     }
 
     /// Whether `id` is remembered.
@@ -46,7 +48,7 @@ impl IdSet {
             return false;
         }
         let id = id.max(1);
-        let from = home(id, self.homes());
+        let from = home(id, self.homes);
         self.slots[from..].iter().find(|slot| **slot == 0 || **slot >= id) == Some(&id)
     }
 
@@ -54,7 +56,7 @@ impl IdSet {
     #[inline]
     pub fn insert(&mut self, id: u128) -> bool {
         let id = id.max(1);
-        if (self.len + 1) * 4 > self.homes() * 3 {
+        if (self.len + 1) * 4 > self.homes * 3 {
             self.grow();
         }
         loop {
@@ -64,18 +66,14 @@ impl IdSet {
                     return true;
                 }
                 Placed::Known => return false,
-                Placed::TailFull => self.grow(),
+                Placed::TailFull => lengthen(&mut self.slots),
             }
         }
     }
 
-    fn homes(&self) -> usize {
-        self.slots.len().saturating_sub(TAIL)
-    }
-
     #[inline]
     fn place(&mut self, id: u128) -> Placed {
-        let mut at = home(id, self.homes());
+        let mut at = home(id, self.homes);
         while self.slots[at] != 0 && self.slots[at] < id {
             at += 1;
             if at == self.slots.len() {
@@ -96,14 +94,8 @@ impl IdSet {
     /// Makes room: a third more homes, every id moved in order.
     #[cold]
     fn grow(&mut self) {
-        let mut homes = (self.homes() + self.homes() / 3).max(SMALLEST);
-        loop {
-            if let Some(slots) = respread(&self.slots, homes) {
-                self.slots = slots;
-                return;
-            }
-            homes += homes / 3;
-        }
+        self.homes = (self.homes + self.homes / 3).max(SMALLEST);
+        self.slots = respread(&self.slots, self.homes);
     }
 }
 
@@ -119,16 +111,26 @@ fn home(id: u128, homes: usize) -> usize {
     (((id >> 64) * homes as u128) >> 64) as usize
 }
 
-/// The ids of `old` spread over `homes`, or nothing when the tail is too short.
-fn respread(old: &[u128], homes: usize) -> Option<Vec<u128>> {
+/// The ids of `old` spread over `homes`.
+fn respread(old: &[u128], homes: usize) -> Vec<u128> {
     let mut slots = vec![0; homes + TAIL];
     let mut next = 0;
     for id in old.iter().copied().filter(|id| *id != 0) {
         let at = home(id, homes).max(next);
-        *slots.get_mut(at)? = id;
+        if at == slots.len() {
+            lengthen(&mut slots);
+        }
+        slots[at] = id;
         next = at + 1;
     }
-    Some(slots)
+    slots
+}
+
+/// A longer tail.
+#[cold]
+fn lengthen(slots: &mut Vec<u128>) {
+    slots.reserve_exact(TAIL);
+    slots.resize(slots.len() + TAIL, 0);
 }
 
 #[cfg(test)]
@@ -155,6 +157,17 @@ mod tests {
     /// Ids that fall on few homes, next to ids spread evenly.
     fn clustered() -> impl Strategy<Value = u128> {
         prop_oneof![any::<u128>(), (0_u128..300).prop_map(|low| (u128::MAX << 64) | low), 0_u128..300]
+    }
+
+    /// Ids that all want the last home take one slot each, and no more homes than others.
+    #[test]
+    fn ids_with_the_same_high_bits_do_not_blow_it_up() {
+        let mut set = IdSet::default();
+        for low in 0..2000 {
+            assert!(set.insert((u128::MAX << 64) | low));
+        }
+        assert!((0..2000).all(|low| set.contains((u128::MAX << 64) | low) && !set.insert((u128::MAX << 64) | low)));
+        assert!(set.bytes() < 128 * 2000, "{} bytes", set.bytes());
     }
 
     #[test]
