@@ -51,6 +51,8 @@ struct Owner<'a> {
     decrees: usize,
     place: Place,
     commit: Commit,
+    /// The commit's position then.
+    taken_over_at: i64,
 }
 
 impl Truth {
@@ -77,8 +79,8 @@ impl<'a> Owner<'a> {
     fn take_over(run: &'a Run, truth: &'a Truth, commit: Commit) -> Result<Self, TestCaseError> {
         let program = run.program();
         let drive = Drive::resume(&run.log, &program, &commit.progress).map_err(unexpected)?;
-        let (decrees, place) = (commit.decrees, commit.place);
-        Ok(Self { run, truth, drive, looked: false, decrees, place, commit })
+        let (decrees, place, taken_over_at) = (commit.decrees, commit.place, commit.progress.position.0);
+        Ok(Self { run, truth, drive, looked: false, decrees, place, commit, taken_over_at })
     }
 
     fn act(&mut self, act: Act, cutting: &mut Cutting) -> TestCaseResult {
@@ -126,7 +128,9 @@ impl<'a> Owner<'a> {
         if self.is_replaying() {
             return Ok(());
         }
-        let progress = self.drive.lane.progress();
+        let (progress, judged) = (self.drive.lane.progress(), self.drive.lane.verdicts().consumed());
+        let since = self.run.log.from(self.taken_over_at).take_while(|offset| *offset < progress.position.0);
+        prop_assert_eq!(judged, since.count() as u64, "replayed records are not counted again");
         if progress.decree_pending {
             prop_assert_eq!(&progress, &self.commit.progress, "what is not sent stays to be sent");
         } else if let Some((expected, _)) = self.truth.progress.get(&(progress.position.0, self.decrees)) {
