@@ -21,6 +21,7 @@ mod store;
 mod timing;
 mod types;
 
+pub use names::{nearest, quoted, suggest};
 pub use problem::{Path, Problem, Problems, Segment, codes};
 pub use schemas::spec::{Compatibility, Isolation, LatePolicy, OnDataLoss, OnViolation};
 pub use shape::{

@@ -1,7 +1,7 @@
 //! Names: their syntax, the nearest valid one, and lists of them for people.
 
 /// The candidate most like `name`, if one is near enough to be a typing error.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
     let limit = (name.chars().count() / 3).max(1);
     candidates
@@ -13,7 +13,7 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
 }
 
 /// Help for an unknown name: the nearest one, or else all that are allowed.
-pub(crate) fn suggest(name: &str, allowed: &[&str]) -> String {
+pub fn suggest(name: &str, allowed: &[&str]) -> String {
     match nearest(name, allowed.iter().copied()) {
         Some(candidate) => format!("did you mean '{candidate}'?"),
         None => format!("allowed are {}", quoted(allowed.iter().copied())),
@@ -21,7 +21,7 @@ pub(crate) fn suggest(name: &str, allowed: &[&str]) -> String {
 }
 
 /// `'a', 'b', 'c'`.
-pub(crate) fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("'{name}'")).collect();
     names.join(", ")
 }

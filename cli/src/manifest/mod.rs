@@ -6,7 +6,6 @@
 pub mod codes;
 mod finding;
 mod form;
-mod names;
 mod read;
 mod scalar;
 mod shape;

@@ -3,13 +3,12 @@
 //!
 //! Keeps true: a manifest without such problems can be read into the resource's types.
 
-use plan::{Path, Problem};
+use plan::{Path, Problem, nearest, quoted, suggest};
 use schemas::spec::Duration;
 use serde_json::{Map, Value};
 
 use super::codes;
 use super::form::Form;
-use super::names::{nearest, quoted, suggest};
 use super::tree::{Content, Entry, Node};
 
 /// A manifest's shape: its value without unknown fields, and what is wrong.
@@ -76,14 +75,14 @@ impl Shape {
         let meant = |name: &str| {
             entries
                 .iter()
-                .any(|entry| form.field(&entry.key).is_none() && nearest(&entry.key, &form.fields()) == Some(name))
+                .any(|entry| form.field(&entry.key).is_none() && nearest(&entry.key, form.fields()) == Some(name))
         };
         for name in form.required() {
             if !value.contains_key(name) && meant(name) {
                 self.readable = false;
             } else if !value.contains_key(name) {
                 let problem = Problem::new(codes::FIELD_MISSING, path.clone(), format!("missing field '{name}'"));
-                self.refuse(problem.help(format!("required are {}", quoted(&form.required()))));
+                self.refuse(problem.help(format!("required are {}", quoted(form.required()))));
             }
         }
         Value::Object(value)
@@ -149,7 +148,7 @@ fn kind_problem(form: Form, path: &Path, found: &str) -> Problem {
     };
     let problem = Problem::new(codes::TYPE, path.clone(), format!("expected {expected}, found {found}"));
     let fields = form.fields();
-    if fields.is_empty() { problem } else { problem.help(format!("allowed fields are {}", quoted(&fields))) }
+    if fields.is_empty() { problem } else { problem.help(format!("allowed fields are {}", quoted(fields))) }
 }
 
 trait HelpQuotes {
