@@ -17,9 +17,11 @@ pub mod registry;
 pub mod source;
 pub mod status;
 mod stop;
+mod supported;
 mod wire;
 mod worker;
 
 pub use ingest::IngestError;
 pub use publish::PublishError;
+pub use supported::Unsupported;
 pub use worker::{Config, Worker, WorkerError};

@@ -56,6 +56,7 @@ fn partitions(registry: &mut Registry, partitions: &[PartitionReport]) {
         registry.register(name, help, family);
     };
     gauge("position", "Next record to read", &|partition| Some(partition.position));
+    gauge("lag", "Records behind the end of the log", &|partition| Some(partition.end? - partition.position));
     gauge("committed", "Committed position", &|partition| Some(partition.committed));
     gauge("watermark_milliseconds", "Watermark, milliseconds since the epoch", &|partition| partition.watermark);
     gauge("sealed_milliseconds", "Seal, milliseconds since the epoch", &|partition| partition.sealed);

@@ -23,8 +23,18 @@ pub struct Status {
 #[derive(Debug, Default)]
 struct Inner {
     partitions: BTreeMap<i32, PartitionReport>,
+    /// End of each partition's log when it was last asked for.
+    ends: BTreeMap<i32, i64>,
     outputs: BTreeMap<i32, OutputReport>,
     troubles: BTreeMap<String, Trouble>,
+}
+
+impl Inner {
+    /// The end may have been asked for before the position was written, but is never behind it.
+    fn with_end(&self, report: &PartitionReport) -> PartitionReport {
+        let end = self.ends.get(&report.partition).map(|end| report.position.max(*end));
+        PartitionReport { end, ..report.clone() }
+    }
 }
 
 impl Status {
@@ -42,7 +52,7 @@ impl Status {
             revision: self.revision,
             worker: self.worker.clone(),
             at: now(),
-            partitions: inner.partitions.values().cloned().collect(),
+            partitions: inner.partitions.values().map(|report| inner.with_end(report)).collect(),
             outputs: inner.outputs.values().cloned().collect(),
             troubles: inner.troubles.values().cloned().collect(),
         }
@@ -55,7 +65,19 @@ impl Status {
 
     /// The partition belongs to another worker now.
     pub fn remove_partition(&self, partition: i32) {
-        self.lock().partitions.remove(&partition);
+        let mut inner = self.lock();
+        inner.partitions.remove(&partition);
+        inner.ends.remove(&partition);
+    }
+
+    /// The end of a partition's log was asked for.
+    pub fn set_end(&self, partition: i32, end: i64) {
+        self.lock().ends.insert(partition, end);
+    }
+
+    /// The source partitions that this worker owns.
+    pub fn owned(&self) -> Vec<i32> {
+        self.lock().partitions.keys().copied().collect()
     }
 
     /// Replaces what is known of a partition of the partials topic.

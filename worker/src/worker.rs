@@ -25,6 +25,7 @@ use crate::registry::SchemaCache;
 use crate::source::{Consumer, SourceError, SourceSettings};
 use crate::status::Status;
 use crate::stop::Stop;
+use crate::supported::{self, Unsupported};
 
 /// Everything a worker needs to know.
 #[derive(Debug, Clone)]
@@ -95,12 +96,9 @@ pub enum WorkerError {
         /// Why.
         source: std::io::Error,
     },
-    /// This build cannot write there.
-    #[error("sink '{url}' is not supported by this build, allowed is file:///PATH")]
-    UnsupportedSink {
-        /// The sink.
-        url: String,
-    },
+    /// The manifest asks for what this version does not do.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
     /// A task panicked. A bug.
     #[error("task '{task}' panicked")]
     Panic {
@@ -182,6 +180,7 @@ struct Tasks {
 impl Tasks {
     fn start(config: &Config, status: &Arc<Status>, stop: &Stop) -> Result<Self, WorkerError> {
         let plan = config.plan.clone();
+        supported::check(&plan)?;
         let program = Arc::new(program(&plan));
         let (finish, finished) = crossbeam_channel::bounded(1);
         if let Some(address) = config.http {
@@ -295,7 +294,7 @@ where
 fn store(plan: &Plan) -> Result<Store, WorkerError> {
     match &plan.sink.location {
         SinkLocation::File { path } => Ok(Store::local(PathBuf::from(path))),
-        SinkLocation::S3 { .. } => Err(WorkerError::UnsupportedSink { url: plan.sink.url.clone() }),
+        SinkLocation::S3 { .. } => Err(WorkerError::Unsupported(Unsupported::sink(plan))),
     }
 }
 

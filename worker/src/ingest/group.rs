@@ -15,6 +15,9 @@ use crate::source::{Link, SourceEvent};
 /// How long one turn waits for the group.
 const TURN: Duration = Duration::from_millis(50);
 
+/// How often the ends of the logs are asked for, which is how lag is known.
+const ASK_ENDS: Duration = Duration::from_secs(2);
+
 /// The group's thread, which owns the lanes.
 pub(crate) struct GroupTask {
     shared: Arc<Shared>,
@@ -59,7 +62,7 @@ impl GroupTask {
     }
 
     fn serve(&mut self) -> Result<(), IngestError> {
-        let mut looked = Instant::now();
+        let (mut looked, mut asked) = (Instant::now(), Instant::now());
         while !self.shared.stop.is_requested() {
             match self.events.recv_timeout(TURN) {
                 Ok(event) => self.obey(event),
@@ -72,6 +75,10 @@ impl GroupTask {
             if looked.elapsed() >= TURN && !self.drained.load(Ordering::Acquire) {
                 self.look_at_drain()?;
                 looked = Instant::now();
+            }
+            if asked.elapsed() >= ASK_ENDS {
+                self.ask_ends();
+                asked = Instant::now();
             }
         }
         Ok(())
@@ -98,6 +105,16 @@ impl GroupTask {
             SourceEvent::Fatal(message) => {
                 self.shared.status.trouble("group", "GroupFatal", message);
                 self.shared.stop.request();
+            }
+        }
+    }
+
+    /// An end that could not be had stays as it was: unknown is not zero.
+    fn ask_ends(&self) {
+        for partition in self.shared.status.owned() {
+            match self.shared.consumer.watermarks(partition, ASK_ENDS) {
+                Ok(log) => self.shared.status.set_end(partition, log.high),
+                Err(_) => return,
             }
         }
     }
