@@ -59,6 +59,8 @@ pub enum BrokerError {
 /// A running broker; dropping it stops it and closes its connections.
 pub struct Broker {
     cluster: Arc<Cluster>,
+    /// Where it listens, which need not be where clients are told to come.
+    address: SocketAddr,
     connections: Arc<Connections>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -72,9 +74,14 @@ struct Connections {
 impl Broker {
     /// Starts a broker on a free port of 127.0.0.1 whose records lie in `folder`, which must exist.
     pub fn start(folder: &Path) -> Result<Self, BrokerError> {
+        Self::start_behind(folder, None)
+    }
+
+    /// The same, but clients are told to come to `front`, such as a proxy that leads to [`Broker::address`].
+    pub fn start_behind(folder: &Path, front: Option<SocketAddr>) -> Result<Self, BrokerError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(BrokerError::Start)?;
         let address = listener.local_addr().map_err(BrokerError::Start)?;
-        let cluster = Arc::new(Cluster::new(address, Topics::new(folder.to_owned())));
+        let cluster = Arc::new(Cluster::new(front.unwrap_or(address), Topics::new(folder.to_owned())));
         let connections = Arc::new(Connections::default());
         let acceptor = {
             let (cluster, connections) = (Arc::clone(&cluster), Arc::clone(&connections));
@@ -83,10 +90,15 @@ impl Broker {
                 .spawn(move || accept(&listener, &cluster, &connections))
                 .map_err(BrokerError::Start)?
         };
-        Ok(Self { cluster, connections, acceptor: Some(acceptor) })
+        Ok(Self { cluster, address, connections, acceptor: Some(acceptor) })
     }
 
-    /// What clients connect to: `127.0.0.1:port`.
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What clients connect to, as `127.0.0.1:port`.
     pub fn bootstrap_servers(&self) -> String {
         self.cluster.address.to_string()
     }
@@ -112,7 +124,7 @@ impl Drop for Broker {
     fn drop(&mut self) {
         self.cluster.stop();
         // The acceptor looks whether it should stop when somebody connects.
-        drop(TcpStream::connect(self.cluster.address));
+        drop(TcpStream::connect(self.address));
         if let Some(acceptor) = self.acceptor.take() {
             drop(acceptor.join());
         }
