@@ -1,6 +1,7 @@
 //! Dead letters: the record's own bytes and headers, and why it was refused.
 
-use stream_core::{Reason, Refused};
+use chrono::{DateTime, SecondsFormat};
+use stream_core::{EventTime, Reason, Refused};
 
 use super::{IngestError, Shared};
 use crate::produce::DeadLetter;
@@ -42,7 +43,14 @@ fn words(shared: &Shared, reason: &Reason) -> (&'static str, Option<String>, Str
             invalid("event-time-future", message)
         }
         Reason::Late { window_end, watermark } => {
-            ("Late", None, format!("the window ended at {window_end}, the watermark was {watermark}"))
+            let (end, watermark) = (instant(*window_end), instant(*watermark));
+            ("Late", None, format!("the window ended at {end}, the watermark was {watermark}"))
         }
     }
+}
+
+/// As people write times; beyond the calendar, milliseconds since the epoch.
+fn instant(time: EventTime) -> String {
+    let calendar = DateTime::from_timestamp_millis(time.0);
+    calendar.map_or_else(|| time.0.to_string(), |time| time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
