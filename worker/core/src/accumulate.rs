@@ -151,7 +151,9 @@ impl Accumulator {
             Self::Extreme { values, .. } => vec![wide(cells.iter().map(|cell| values[at(cell)]))],
             Self::Text { values, .. } => {
                 let mut text = StringBuilder::new();
-                cells.iter().for_each(|cell| text.append_option(values[at(cell)].as_deref()));
+                for cell in cells {
+                    text.append_option(values[at(cell)].as_deref());
+                }
                 vec![Arc::new(text.finish())]
             }
         }

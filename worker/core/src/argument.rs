@@ -7,7 +7,7 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
-use arrow_buffer::BooleanBuffer;
+use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_cast::cast;
 use arrow_schema::{DataType, TimeUnit};
 
@@ -35,7 +35,7 @@ impl Argument {
     /// Evaluates the argument and the predicate of `measure` over `rows`.
     pub(crate) fn of(measure: &Measure, rows: &RecordBatch) -> Result<Self, Error> {
         let array = measure.argument.as_ref().map(|argument| evaluate(argument, rows, &measure.name)).transpose()?;
-        let mut folded = array.as_ref().and_then(|array| array.logical_nulls()).map(|nulls| nulls.into_inner());
+        let mut folded = array.as_ref().and_then(Array::logical_nulls).map(NullBuffer::into_inner);
         if let Some(predicate) = &measure.predicate {
             let holds = known_true(&evaluate_boolean(predicate, rows, &measure.name)?);
             folded = Some(folded.map_or_else(|| holds.clone(), |folded| &folded & &holds));

@@ -3,7 +3,7 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
-use arrow_buffer::BooleanBuffer;
+use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::DataType;
 use datafusion_physical_expr::PhysicalExpr;
@@ -101,7 +101,7 @@ pub(crate) fn known_true(array: &BooleanArray) -> BooleanBuffer {
 fn sound(program: &Program, rows: &RecordBatch, checks: &[BooleanArray]) -> Option<BooleanBuffer> {
     let present = [program.event_id, program.event_time].into_iter().filter_map(|column| {
         let nulls = rows.column(column).logical_nulls().filter(|nulls| nulls.null_count() > 0);
-        nulls.map(|nulls| nulls.into_inner())
+        nulls.map(NullBuffer::into_inner)
     });
     let kept = program.rules.iter().zip(checks).filter(|(rule, check)| rule.dead_letter && check.false_count() > 0);
     let kept = kept.map(|(_, check)| match check.nulls() {

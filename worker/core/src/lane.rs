@@ -16,7 +16,7 @@ use crate::fetch::{Fetch, Undecodable};
 use crate::fold::Fold;
 use crate::groups::GroupIndex;
 use crate::judge::Judged;
-use crate::open::OpenWindows;
+use crate::open::{OpenWindow, OpenWindows};
 use crate::program::Program;
 use crate::progress::{BatchKey, Decree, Point, Progress};
 use crate::units::{EventTime, LogTime, Offset};
@@ -433,7 +433,7 @@ impl Lane {
             return;
         }
         let mut live = vec![false; self.groups.len()];
-        self.windows.iter().flat_map(|open| open.groups()).for_each(|(group, _)| live[group as usize] = true);
+        self.windows.iter().flat_map(OpenWindow::groups).for_each(|(group, _)| live[group as usize] = true);
         if live.iter().filter(|live| **live).count() * 2 < live.len() {
             let new = self.groups.retain(|group| live[group as usize]);
             self.windows.iter_mut().for_each(|open| open.renumber(&new));

@@ -1,6 +1,6 @@
 //! A histogram of latencies that merges to the same value in any order: fixed buckets, plain counts.
 //!
-//! Buckets follow the "log-linear" scheme of HdrHistogram: below 16 ms one per millisecond, above it eight per power of
+//! Buckets follow the "log-linear" scheme of `HdrHistogram`: below 16 ms one per millisecond, above it eight per power of
 //! two, so a quantile is at most one eighth too large.
 
 /// Buckets that hold one millisecond each.
