@@ -12,6 +12,10 @@ use super::*;
 use crate::decode::samples::{Raw, Sale, arrow_of, body, framed, raw, sale};
 use crate::decode::samples::{SALES_V1, SALES_V2};
 
+/// The allocator of the binaries: it decides a third of the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// An id that the test registry cannot be asked for.
 const AWAY: u32 = 0xA5A5_5A5A;
 

@@ -128,7 +128,18 @@ impl Scanner {
 
     /// Whether `body` is exactly one record.
     pub fn check(&self, body: &[u8]) -> Result<(), Reason> {
-        let mut cursor = Cursor::new(body);
+        // Most text is ASCII. Then every byte above 127 is outside the strings, and counting is cheaper than looking at each string.
+        let mut quick = Cursor::skipping_text(body);
+        let walked = self.fields.iter().try_for_each(|field| walk(&field.shape, &mut quick));
+        if walked.is_ok() && quick.left() == 0 && quick.high_outside_text() == cursor::high_bytes(body) {
+            return Ok(());
+        }
+        self.check_slowly(body)
+    }
+
+    /// The same with a look at each string, and with words for what is wrong.
+    fn check_slowly(&self, body: &[u8]) -> Result<(), Reason> {
+        let mut cursor = Cursor::reading_text(body);
         for field in &self.fields {
             if let Err(flaw) = walk(&field.shape, &mut cursor) {
                 return Err(Reason::Malformed(format!("field '{}': {flaw}", field.name)));
@@ -141,28 +152,27 @@ impl Scanner {
     }
 }
 
-fn walk(shape: &Shape, cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
+fn walk(mut shape: &Shape, cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
+    if let Shape::Optional { null, some } = shape {
+        let branch = cursor.varint()?;
+        // Branch 0 is written 0, branch 1 is written 2.
+        if branch == null * 2 {
+            return Ok(());
+        }
+        if branch != (1 - null) * 2 {
+            return Err(Flaw::Branch { index: cursor::unzigzag(branch), branches: 2 });
+        }
+        shape = some;
+    }
     match shape {
         Shape::String => cursor.string(),
-        Shape::Optional { null, some } => {
-            let branch = cursor.varint()?;
-            // Branch 0 is written 0, branch 1 is written 2.
-            if branch == null * 2 {
-                Ok(())
-            } else if branch == (1 - null) * 2 {
-                walk(some, cursor)
-            } else {
-                let index = cursor::unzigzag(branch);
-                Err(Flaw::Branch { index, branches: 2 })
-            }
-        }
         Shape::Long(_) => cursor.skip_long(),
         Shape::Int(_) => cursor.int(),
         Shape::Null => Ok(()),
         Shape::Boolean => cursor.boolean(),
-        Shape::Float => cursor.skip(4),
-        Shape::Double => cursor.skip(8),
-        Shape::Fixed(size) => cursor.skip(*size as u64),
+        Shape::Float => cursor.take(4).map(drop),
+        Shape::Double => cursor.take(8).map(drop),
+        Shape::Fixed(size) => cursor.take(*size as u64).map(drop),
         Shape::Bytes => cursor.bytes().map(drop),
         Shape::Decimal { size, precision, sure, .. } => {
             let unscaled = match size {
@@ -175,6 +185,13 @@ fn walk(shape: &Shape, cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
                 Err(Flaw::Digits { precision: *precision })
             }
         }
+        other => walk_nested(other, cursor),
+    }
+}
+
+#[inline(never)]
+fn walk_nested(shape: &Shape, cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
+    match shape {
         Shape::Enum(symbols) => index_below(cursor, *symbols).map(drop).map_err(|index| symbol(index, *symbols)),
         Shape::Record(fields) => fields.iter().try_for_each(|field| walk(&field.shape, cursor)),
         Shape::Union(branches) => {
@@ -186,6 +203,7 @@ fn walk(shape: &Shape, cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
             cursor.string()?;
             walk(value, cursor)
         }),
+        simple => walk(simple, cursor),
     }
 }
 
