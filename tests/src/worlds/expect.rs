@@ -125,8 +125,9 @@ fn check_seals(run: &Run, history: &History, items: &[Emission]) -> TestCaseResu
                     windows
                 );
                 for window in windows {
-                    let parts = partials.extract_if(.., |partial| window_of(partial.window) == *window).collect();
-                    check_window(run, history, *window, seal, parts, &groups[window])?;
+                    let parts: Vec<_> =
+                        partials.extract_if(.., |partial| window_of(partial.window) == *window).collect();
+                    check_window(run, history, *window, seal, &parts, &groups[window])?;
                 }
                 prop_assert!(partials.is_empty(), "a partial of a window that the seal does not close");
             }
@@ -143,7 +144,7 @@ fn check_window(
     history: &History,
     window: Window,
     seal: &Seal,
-    parts: Vec<&Partial>,
+    parts: &[&Partial],
     groups: &model::Groups,
 ) -> TestCaseResult {
     let closed: Vec<&ClosedWindow> = seal.closed.iter().filter(|closed| window_of(closed.window) == window).collect();

@@ -37,6 +37,9 @@ pub struct GoldArg {
 }
 
 /// The rows that the core published.
+///
+/// # Panics
+/// If the columns are not those of the program.
 pub fn read_gold(rows: &RecordBatch) -> Vec<Gold> {
     assert_eq!(rows.num_columns(), BOUNDS + GROUP_COLUMNS + 1 + VALUE_COLUMNS * MEASURES, "bounds, groups, measures");
     let arg = |row: usize, value: usize| {

@@ -21,8 +21,9 @@ pub struct Log {
     /// The running maximum of the log times, by record.
     pub folded: Vec<i64>,
     rows: RecordBatch,
+    /// Offset and running log time of each row.
     offsets: Vec<i64>,
-    log_times: Vec<i64>,
+    times: Vec<i64>,
     undecodable: Vec<Undecodable>,
 }
 
@@ -39,11 +40,11 @@ impl Log {
                 Some(*latest)
             })
             .collect();
-        let (mut offsets, mut log_times, mut undecodable, mut decoded) = (vec![], vec![], vec![], vec![]);
+        let (mut offsets, mut times, mut undecodable, mut decoded) = (vec![], vec![], vec![], vec![]);
         for (record, log_time) in records.iter().zip(&folded) {
             if let Some(event) = &record.decodable {
                 offsets.push(record.offset);
-                log_times.push(*log_time);
+                times.push(*log_time);
                 decoded.push((record, event));
             } else {
                 let (offset, reason) = (Offset(record.offset), format!("no event at {}", record.offset));
@@ -51,7 +52,7 @@ impl Log {
             }
         }
         let rows = rows_of(&decoded, params.dead_letter.len());
-        Self { records, folded, rows, offsets, log_times, undecodable }
+        Self { records, folded, rows, offsets, times, undecodable }
     }
 
     /// Where the log begins.
@@ -85,7 +86,7 @@ impl Log {
         lane.feed(&Fetch {
             rows: &self.rows.slice(rows.start, rows.len()),
             offsets: &self.offsets[rows.clone()],
-            log_times: &self.log_times[rows],
+            log_times: &self.times[rows],
             undecodable: &self.undecodable[bad],
             end: Offset(range.end),
         })

@@ -79,7 +79,9 @@ impl Topic {
             Turn::Again(of, back) => {
                 let sender = &senders[of % count];
                 let earlier = sender.next.checked_sub(back + 1).map(|index| sender.messages[index].clone());
-                earlier.into_iter().for_each(|message| self.push(of % count, sender.incarnation, message));
+                if let Some(message) = earlier {
+                    self.push(of % count, sender.incarnation, message);
+                }
             }
             Turn::TakeOver(of, back) => {
                 let sender = &mut senders[of % count];

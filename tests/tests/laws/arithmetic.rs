@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, TimeUnit};
 use proptest::prelude::*;
-use stream_core::Function;
+use stream_core::{Function, Measure};
 
 use crate::fold::{fold, measure};
 use crate::{cases, unexpected};
@@ -58,7 +58,7 @@ fn check_integers(
         measure(Function::Avg, kind, average),
     ];
     let columns = values.each_ref().map(|values| column(values));
-    let published = fold(measures, &columns, None).map_err(unexpected)?;
+    let published = fold(measures, &columns, None).map_err(|error| unexpected(&error))?;
     let present: Vec<i128> = values.iter().flatten().copied().flatten().collect();
     let (total, count) = (present.iter().sum::<i128>(), present.len() as i128);
     let any = |value: i128| (count > 0).then_some(value);
@@ -113,17 +113,14 @@ proptest! {
             Arc::new(values.iter().map(|value| value.map(|value| value as f64 / 8.0)).collect::<Float64Array>())
         };
         let (sum, average) = (DataType::Decimal128(38, 2), DataType::Decimal128(38, 6));
-        let mut measures = vec![
-            measure(Function::Sum, &DataType::Float64, &sum),
-            measure(Function::Avg, &DataType::Float64, &average),
-        ];
-        measures.iter_mut().for_each(|measure| measure.scale = 2);
-        let published = fold(measures, &eighths.each_ref().map(column), None).map_err(unexpected)?;
+        let kind = DataType::Float64;
+        let measures = [(Function::Sum, sum), (Function::Avg, average)];
+        let measures = measures.map(|(function, output)| Measure { scale: 2, ..measure(function, &kind, &output) }).into();
+        let published = fold(measures, &eighths.each_ref().map(column), None).map_err(|error| unexpected(&error))?;
         let present: Vec<i128> = eighths.iter().flatten().copied().flatten().map(i128::from).collect();
         let total: i128 = present.iter().map(|eighth| nearest_even(eighth * 25, 2)).sum();
-        let expected = (!present.is_empty())
-            .then(|| [total, nearest_even(total * 10_000, present.len() as i128)].map(Some))
-            .unwrap_or_default();
+        let average = nearest_even(total * 10_000, (present.len() as i128).max(1));
+        let expected = [total, average].map(|value| (!present.is_empty()).then_some(value));
         if eighths.iter().any(|values| !values.is_empty()) {
             prop_assert_eq!(published.iter().map(integer).collect::<Vec<_>>(), expected);
         }
@@ -134,7 +131,7 @@ proptest! {
         let kind = DataType::Float64;
         let measures = vec![measure(Function::Min, &kind, &kind), measure(Function::Max, &kind, &kind)];
         let column = |values: &Vec<Option<f64>>| -> ArrayRef { Arc::new(Float64Array::from(values.clone())) };
-        let published = fold(measures, &values.each_ref().map(column), None).map_err(unexpected)?;
+        let published = fold(measures, &values.each_ref().map(column), None).map_err(|error| unexpected(&error))?;
         let mut present: Vec<f64> = values.iter().flatten().copied().flatten().collect();
         present.sort_by(f64::total_cmp);
         let bits = |array: &ArrayRef| {
@@ -156,7 +153,7 @@ proptest! {
             measure(Function::Count, &kind, &DataType::Int64),
         ];
         let column = |values: &Vec<Option<String>>| -> ArrayRef { Arc::new(StringArray::from(values.clone())) };
-        let published = fold(measures, &values.each_ref().map(column), None).map_err(unexpected)?;
+        let published = fold(measures, &values.each_ref().map(column), None).map_err(|error| unexpected(&error))?;
         let present: Vec<&[u8]> = values.iter().flatten().flatten().map(String::as_bytes).collect();
         if values.iter().any(|values| !values.is_empty()) {
             let text = |array: &ArrayRef| {
@@ -181,7 +178,7 @@ proptest! {
         let columns = [values.each_ref().map(date), values.each_ref().map(instant)];
         for (kind, columns) in types.into_iter().zip(columns) {
             let measures = vec![measure(Function::Min, &kind, &kind), measure(Function::Max, &kind, &kind)];
-            let published = fold(measures, &columns, None).map_err(unexpected)?;
+            let published = fold(measures, &columns, None).map_err(|error| unexpected(&error))?;
             if values.iter().any(|values| !values.is_empty()) {
                 prop_assert!(published.iter().all(|array| *array.data_type() == kind));
                 let expected = [present.iter().min(), present.iter().max()].map(Option::<&i128>::copied);
@@ -208,7 +205,7 @@ proptest! {
             rows.iter().map(|row| row.map_or(Some(true), |(flag, _)| flag)).collect()
         };
         let flags = rows.each_ref().map(flags);
-        let published = fold(measures, &rows.each_ref().map(value), Some(&flags)).map_err(unexpected)?;
+        let published = fold(measures, &rows.each_ref().map(value), Some(&flags)).map_err(|error| unexpected(&error))?;
         let folded: Vec<i128> =
             rows.iter().flatten().filter(|row| flag(row)).filter_map(|row| row.map(|(_, value)| value.into())).collect();
         let all = rows.iter().flatten().filter(|row| flag(row)).count();
@@ -223,12 +220,11 @@ proptest! {
 #[test]
 fn what_is_no_finite_number_is_no_summand_but_counts() {
     let kind = DataType::Float64;
-    let mut measures = vec![
-        measure(Function::Sum, &kind, &DataType::Decimal128(38, 2)),
-        measure(Function::Avg, &kind, &DataType::Decimal128(38, 6)),
+    let measures = vec![
+        Measure { scale: 2, ..measure(Function::Sum, &kind, &DataType::Decimal128(38, 2)) },
+        Measure { scale: 2, ..measure(Function::Avg, &kind, &DataType::Decimal128(38, 6)) },
         measure(Function::Count, &kind, &DataType::Int64),
     ];
-    measures.iter_mut().for_each(|measure| measure.scale = 2);
     let one: ArrayRef = Arc::new(Float64Array::from(vec![f64::NAN, 1.5, f64::INFINITY]));
     let other: ArrayRef = Arc::new(Float64Array::from(vec![Some(f64::NEG_INFINITY), None, Some(2.5)]));
     let published = fold(measures, &[one, other], None).expect("nothing overflows");

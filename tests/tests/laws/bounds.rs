@@ -14,7 +14,7 @@ proptest! {
     #[test]
     fn l5_nothing_goes_back(run in arb_run(), mut cutting in arb_cutting()) {
         let grid = run.program().windows;
-        let mut drive = Drive::start(&run.log, &run.program()).map_err(unexpected)?;
+        let mut drive = Drive::start(&run.log, &run.program()).map_err(|error| unexpected(&error))?;
         let (mut before, mut sealed) = (drive.lane.progress(), EventTime::NEVER);
         let mut wrong = None;
         drive.run(&run.decrees, &mut cutting, |step| {
@@ -28,7 +28,7 @@ proptest! {
                 wrong = wrong.take().or(Some((before.clone(), now.clone())));
             }
             (before, sealed) = (now, lane.sealed());
-        }).map_err(unexpected)?;
+        }).map_err(|error| unexpected(&error))?;
         prop_assert_eq!(wrong, None);
     }
 
@@ -36,7 +36,7 @@ proptest! {
     #[test]
     fn l8_a_lane_holds_what_the_replay_theorem_needs(run in arb_run(), mut cutting in arb_cutting()) {
         let history = History::new(&run.setting.params, &run.log.records, &run.decrees);
-        let mut drive = Drive::start(&run.log, &run.program()).map_err(unexpected)?;
+        let mut drive = Drive::start(&run.log, &run.program()).map_err(|error| unexpected(&error))?;
         let mut checked = Ok(());
         drive.run(&run.decrees, &mut cutting, |step| {
             let next = run.decrees.get(step.decrees);
@@ -44,7 +44,7 @@ proptest! {
             if all_made && checked.is_ok() {
                 checked = holds_what_is_needed(&run, &history, step.lane);
             }
-        }).map_err(unexpected)?;
+        }).map_err(|error| unexpected(&error))?;
         checked?;
     }
 }

@@ -58,13 +58,13 @@ struct Owner<'a> {
 impl Truth {
     fn of(run: &Run) -> Result<Self, TestCaseError> {
         let mut truth = Self { said: Said::default(), progress: BTreeMap::new() };
-        let mut drive = Drive::start(&run.log, &run.program()).map_err(unexpected)?;
+        let mut drive = Drive::start(&run.log, &run.program()).map_err(|error| unexpected(&error))?;
         let note = |step: tests::worlds::Step<'_>| {
             truth.said.add(step.emissions);
             let place = (truth.said.items.len(), truth.said.refused.len());
             truth.progress.insert((step.lane.position().0, step.decrees), (step.lane.progress(), place));
         };
-        drive.run(&run.decrees, &mut Cutting::single(), note).map_err(unexpected)?;
+        drive.run(&run.decrees, &mut Cutting::single(), note).map_err(|error| unexpected(&error))?;
         Ok(truth)
     }
 }
@@ -78,7 +78,7 @@ impl<'a> Owner<'a> {
 
     fn take_over(run: &'a Run, truth: &'a Truth, commit: Commit) -> Result<Self, TestCaseError> {
         let program = run.program();
-        let drive = Drive::resume(&run.log, &program, &commit.progress).map_err(unexpected)?;
+        let drive = Drive::resume(&run.log, &program, &commit.progress).map_err(|error| unexpected(&error))?;
         let (decrees, place, taken_over_at) = (commit.decrees, commit.place, commit.progress.position.0);
         Ok(Self { run, truth, drive, looked: false, decrees, place, commit, taken_over_at })
     }
@@ -97,20 +97,18 @@ impl<'a> Owner<'a> {
     fn work(&mut self, cutting: &mut Cutting) -> TestCaseResult {
         let position = self.drive.lane.position().0;
         let next = self.run.decrees.get(self.decrees).copied();
-        let emissions = match next.filter(|next| self.looked && !self.is_replaying() && next.at == position) {
-            Some(decree) => {
-                let decreed = self.drive.lane.decree(EventTime(decree.to)).map_err(unexpected)?;
-                self.decrees += 1;
-                // Committed before it is sent.
-                self.commit = Commit { progress: decreed.progress, decrees: self.decrees, place: self.place };
-                decreed.emissions
-            }
-            None => {
-                self.looked = true;
-                let known_end = self.run.log.end().max(self.commit.progress.position.0).max(position);
-                let until = next.map_or(known_end, |next| next.at);
-                self.drive.step(until, cutting).map_err(unexpected)?
-            }
+        let due = next.filter(|next| self.looked && !self.is_replaying() && next.at == position);
+        let emissions = if let Some(decree) = due {
+            let decreed = self.drive.lane.decree(EventTime(decree.to)).map_err(|error| unexpected(&error))?;
+            self.decrees += 1;
+            // Committed before it is sent.
+            self.commit = Commit { progress: decreed.progress, decrees: self.decrees, place: self.place };
+            decreed.emissions
+        } else {
+            self.looked = true;
+            let known_end = self.run.log.end().max(self.commit.progress.position.0).max(position);
+            let until = next.map_or(known_end, |next| next.at);
+            self.drive.step(until, cutting).map_err(|error| unexpected(&error))?
         };
         self.say(&emissions)
     }

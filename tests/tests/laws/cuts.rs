@@ -12,16 +12,16 @@ proptest! {
 
     #[test]
     fn l2_what_a_lane_says_is_what_the_oracle_says(run in arb_run(), cutting in arb_cutting()) {
-        let said = undisturbed(&run.log, &run.program(), &run.decrees, cutting).map_err(unexpected)?;
+        let said = undisturbed(&run.log, &run.program(), &run.decrees, cutting).map_err(|error| unexpected(&error))?;
         agrees(&run, &said)?;
     }
 
     #[test]
     fn l2_no_cutting_changes_what_a_lane_says(run in arb_run(), cuttings in [arb_cutting(), arb_cutting()]) {
         let program = run.program();
-        let one_by_one = undisturbed(&run.log, &program, &run.decrees, Cutting::single()).map_err(unexpected)?;
+        let one_by_one = undisturbed(&run.log, &program, &run.decrees, Cutting::single()).map_err(|error| unexpected(&error))?;
         for cutting in cuttings.into_iter().chain([Cutting::whole()]) {
-            let other = undisturbed(&run.log, &program, &run.decrees, cutting).map_err(unexpected)?;
+            let other = undisturbed(&run.log, &program, &run.decrees, cutting).map_err(|error| unexpected(&error))?;
             prop_assert_eq!(&other, &one_by_one);
         }
     }
@@ -29,12 +29,12 @@ proptest! {
     #[test]
     fn l1_every_record_and_every_gap_is_accounted_for(run in arb_run(), mut cutting in arb_cutting()) {
         let mut said = Said::default();
-        let mut drive = Drive::start(&run.log, &run.program()).map_err(unexpected)?;
-        drive.run(&run.decrees, &mut cutting, |step| said.add(step.emissions)).map_err(unexpected)?;
+        let mut drive = Drive::start(&run.log, &run.program()).map_err(|error| unexpected(&error))?;
+        drive.run(&run.decrees, &mut cutting, |step| said.add(step.emissions)).map_err(|error| unexpected(&error))?;
         prop_assert_eq!(drive.lane.verdicts().consumed(), run.log.records.len() as u64);
 
         // Ends the open batch, so that every record is in a report.
-        said.add(drive.lane.decree(EventTime::NEVER).map_err(unexpected)?.emissions);
+        said.add(drive.lane.decree(EventTime::NEVER).map_err(|error| unexpected(&error))?.emissions);
         let (mut total, mut covered, mut reached) = (Verdicts::default(), 0, run.log.start());
         for item in &said.items {
             let Emission::Report(report) = item else { continue };

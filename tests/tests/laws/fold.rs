@@ -38,7 +38,9 @@ pub fn fold(
     flags: Option<&[BooleanArray; 2]>,
 ) -> Result<Vec<ArrayRef>, Error> {
     if flags.is_some() {
-        measures.iter_mut().for_each(|measure| measure.predicate = Some(column(3)));
+        for measure in &mut measures {
+            measure.predicate = Some(column(3));
+        }
     }
     let program = Arc::new(program(measures));
     let mut collector = Collector::resume(program.clone(), &CollectorProgress::start(Offset(0), 2));

@@ -37,6 +37,6 @@ fn cases(of_256: u32) -> ProptestConfig {
 }
 
 /// An error of the core where none is allowed.
-fn unexpected(error: stream_core::Error) -> TestCaseError {
+fn unexpected(error: &stream_core::Error) -> TestCaseError {
     TestCaseError::fail(error.to_string())
 }

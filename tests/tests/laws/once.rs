@@ -89,7 +89,7 @@ impl<'a> Publisher<'a> {
 
     fn complete(&mut self) -> TestCaseResult {
         let sealed = self.topic.sealed(self.read, self.partitions).into_iter().min();
-        for published in self.collector.complete().map_err(unexpected)? {
+        for published in self.collector.complete().map_err(|error| unexpected(&error))? {
             let window = published.window;
             prop_assert!(sealed >= Some(window.end), "{:?} is early, sealed until {:?}", window, sealed);
             prop_assert!(self.handed_out.insert(window), "{:?} is handed out twice", window);

@@ -66,7 +66,9 @@ fn publish(program: &Arc<Program>, lanes: &[Vec<Emission>], shuffle: impl Fn(&mu
         };
         let (mut parts, seal) = parts_and_seal(said);
         shuffle(&mut parts);
-        parts.into_iter().for_each(|part| collector.partial(from(), part));
+        for part in parts {
+            collector.partial(from(), part);
+        }
         collector.seal(from(), &seal);
     }
     collector

@@ -20,7 +20,7 @@ pub fn said_by_all(several: &Several, cutting: &Cutting) -> Result<Vec<Vec<Emiss
         .iter()
         .map(|partition| said(partition).map(|said| said.items))
         .collect::<Result<_, _>>()
-        .map_err(unexpected)
+        .map_err(|error| unexpected(&error))
 }
 
 /// What is published of `topic` when windows are asked for after every `stride` messages, and written at once.
@@ -33,8 +33,10 @@ pub fn published(
     let mut collector = Collector::resume(program.clone(), &CollectorProgress::start(Offset(0), partitions));
     let mut files = BTreeMap::new();
     for messages in topic.messages.chunks(stride.max(1)) {
-        messages.iter().for_each(|message| take_in(&mut collector, message));
-        for published in collector.complete().map_err(unexpected)? {
+        for message in messages {
+            take_in(&mut collector, message);
+        }
+        for published in collector.complete().map_err(|error| unexpected(&error))? {
             collector.published(published.window);
             let window = published.window;
             prop_assert_eq!(files.insert(window, published), None, "{:?} is published twice", window);
@@ -51,7 +53,9 @@ fn gold_of_all(files: &[BTreeMap<Window, Published>]) -> BTreeMap<model::Window,
         let window = model::Window { start: published.window.start.0, end: published.window.end.0 };
         gold.entry(window).or_default().extend(read_gold(&published.rows));
     }
-    gold.values_mut().for_each(|rows| rows.sort());
+    for rows in gold.values_mut() {
+        rows.sort();
+    }
     gold
 }
 

@@ -150,11 +150,11 @@ fn what_a_partition_sent_before_it_moved_counts_after_a_restart_too() {
     heir.fence(0, 2);
     heir.take_in(0, 1, &first);
     heir.take_in(1, 1, &second);
-    let published = heir.collector.complete().expect("nothing overflows");
-    let sources: Vec<_> = published.iter().map(|published| published.sources.len()).collect();
+    let complete = heir.collector.complete().expect("nothing overflows");
+    let sources: Vec<_> = complete.iter().map(|window| window.sources.len()).collect();
     assert_eq!(sources, [2], "one window, of both partitions");
     assert_eq!(heir.collector.progress().incarnations, [0, 0], "as it was before the window's first message");
-    heir.collector.published(published[0].window);
+    heir.collector.published(complete[0].window);
     assert_eq!(heir.collector.progress().incarnations, [2, 0], "as it is now");
 }
 
@@ -166,9 +166,9 @@ fn a_window_that_is_published_before_an_earlier_one_stays_published() {
     let mut publisher = Publisher::resume(&program, &CollectorProgress::start(Offset(0), 2));
     publisher.take_in(0, 1, &first);
     publisher.take_in(1, 1, &second);
-    let published = publisher.collector.complete().expect("nothing overflows");
-    assert_eq!(published.len(), 2);
-    publisher.collector.published(published[1].window);
+    let complete = publisher.collector.complete().expect("nothing overflows");
+    assert_eq!(complete.len(), 2);
+    publisher.collector.published(complete[1].window);
     publisher.take_in(0, 1, &first);
     assert_eq!(
         publisher.collector.complete().expect("nothing overflows"),
@@ -182,8 +182,10 @@ fn a_window_that_is_published_before_an_earlier_one_stays_published() {
     heir.take_in(1, 1, &second);
     heir.take_in(0, 1, &first);
     let again = heir.collector.complete().expect("nothing overflows");
-    assert_eq!(again, published, "the same windows with the same digests");
-    again.iter().for_each(|published| heir.collector.published(published.window));
+    assert_eq!(again, complete, "the same windows with the same digests");
+    for window in &again {
+        heir.collector.published(window.window);
+    }
     let end = heir.collector.progress();
     assert_eq!((end.anchor, end.published_until), (end.position, EventTime(100)));
 }
