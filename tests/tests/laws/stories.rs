@@ -24,16 +24,24 @@ fn setting() -> Setting {
 
 /// One event at each of `times`.
 fn log(times: &[i64]) -> Log {
-    let event = |(n, time): (i64, &i64)| Event {
+    log_of(&times.iter().map(|time| (*time, 1)).collect::<Vec<_>>())
+}
+
+/// One event for each (event time, value).
+fn log_of(events: &[(i64, i128)]) -> Log {
+    let event = |n: i64, time: i64, value: i128| Event {
         id: Some(format!("id {n}")),
-        event_time: Some(*time),
+        event_time: Some(time),
         rules: Vec::new(),
         filter: true,
         group: vec![None, None],
-        values: vec![Some(1), Some(1)],
+        values: vec![Some(1), Some(value)],
     };
-    let record = |(n, time)| Record { offset: n, log_time: n, decodable: Some(event((n, time))) };
-    Log::new(&setting().params, (0..).zip(times).map(record).collect())
+    let record = |(n, (time, value)): (i64, &(i64, i128))| {
+        let decodable = Some(event(n, *time, *value));
+        Record { offset: n, log_time: n, decodable }
+    };
+    Log::new(&setting().params, (0..).zip(events).map(record).collect())
 }
 
 fn seals(emissions: &[Emission]) -> Vec<i64> {
@@ -92,9 +100,12 @@ fn decrees_at_one_position_are_committed_as_one() {
 
 /// What a partition sends that reads events at `times` and is drained then.
 fn sent(program: &Arc<Program>, times: &[i64]) -> Vec<Emission> {
-    let log = log(times);
+    sent_of(program, &log(times))
+}
+
+fn sent_of(program: &Arc<Program>, log: &Log) -> Vec<Emission> {
     let drain = Decree::after(&log.records, 100);
-    undisturbed(&log, program, &[drain], Cutting::whole()).expect("nothing overflows").items
+    undisturbed(log, program, &[drain], Cutting::whole()).expect("nothing overflows").items
 }
 
 /// A publisher, and the offset of its next message.
@@ -196,4 +207,19 @@ fn a_fence_of_a_partition_that_nobody_knows_is_left_out() {
     let mut publisher = Publisher::resume(&program, &CollectorProgress::start(Offset(0), 1));
     publisher.fence(7, 1);
     assert_eq!(publisher.collector.progress().incarnations, [0]);
+}
+
+#[test]
+fn a_total_that_overflows_does_not_hold_up_the_windows_before_it() {
+    let program = program(&setting());
+    let large = i128::from(i64::MAX);
+    let log = log_of(&[(1, 1), (12, large), (13, large), (25, 1)]);
+    let mut publisher = Publisher::resume(&program, &CollectorProgress::start(Offset(0), 1));
+    publisher.take_in(0, 1, &sent_of(&program, &log));
+    let complete = publisher.collector.complete().expect("the first window fits");
+    assert_eq!(complete.iter().map(|window| window.window.start.0).collect::<Vec<_>>(), [0]);
+    publisher.collector.published(complete[0].window);
+    let error = publisher.collector.complete().expect_err("the second does not");
+    assert_eq!(error.to_string(), "measure 'sum_v1' overflows in the window from 10 to 20");
+    assert_eq!(publisher.collector.progress().published_until, EventTime(10));
 }

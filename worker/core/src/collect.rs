@@ -180,7 +180,8 @@ impl Collector {
         self.position = self.position.max(position);
     }
 
-    /// The windows that are complete, in order. Each must be written and then reported by [`Self::published`].
+    /// The windows that are complete, in order. Each must be written and then reported by [`Self::published`]. The first
+    /// whose totals overflow is an error, once all before it have been handed out.
     pub fn complete(&mut self) -> Result<Vec<Published>, Error> {
         if self.position < self.replay_until {
             return Ok(Vec::new());
@@ -189,8 +190,12 @@ impl Collector {
         let mut published = Vec::new();
         for (window, collecting) in &mut self.windows {
             if window.end <= sealed && collecting.state == State::Collecting && collecting.has_all_parts() {
+                match publish(&self.program, *window, collecting) {
+                    Ok(complete) => published.push(complete),
+                    Err(error) if published.is_empty() => return Err(error),
+                    Err(_) => break,
+                }
                 collecting.state = State::HandedOut;
-                published.push(publish(&self.program, *window, collecting)?);
             }
         }
         self.forget_published();
