@@ -109,6 +109,9 @@ pub fn truth(comparison: &Comparison) -> String {
 
 /// The speed of the run.
 pub fn rate(effort: &Effort) -> String {
+    if effort.records == 0 {
+        return "Rate: there was nothing new to read\n".to_owned();
+    }
     let per_wall = grouped(per_second(effort.records, effort.wall));
     let cpu = effort.cpu.map_or_else(String::new, |cpu| {
         let per_cpu = grouped(per_second(effort.records, cpu));
