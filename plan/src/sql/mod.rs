@@ -4,6 +4,7 @@
 //! (division by zero and impossible casts give null), and converts no text to numbers or back unless it says so.
 
 mod allowed;
+mod depth;
 mod functions;
 mod lower;
 mod strict;

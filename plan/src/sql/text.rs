@@ -5,8 +5,9 @@ use std::ops::Range;
 use datafusion_sql::sqlparser::ast::{self, Spanned};
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::{Parser, ParserError};
-use datafusion_sql::sqlparser::tokenizer::{Location, Span, Token};
+use datafusion_sql::sqlparser::tokenizer::{Location, Span, Token, Tokenizer};
 
+use super::depth;
 use crate::{Path, Problem, codes};
 
 /// The text of an expression and where it stands in the manifest.
@@ -41,22 +42,31 @@ pub(crate) fn parse(source: &Text<'_>) -> Result<ast::Expr, Problem> {
     let refused = |error: ParserError| {
         let text = match error {
             ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
-            ParserError::RecursionLimitExceeded => "it is nested too deeply".to_owned(),
+            ParserError::RecursionLimitExceeded => "it is too deep".to_owned(),
         };
         let (reason, place) = split_location(&text);
         let end = source.sql.trim_end().len();
         let place = place.and_then(|(line, column)| byte_at(source.sql, line, column)).unwrap_or(end);
         syntax(reason, Some(token_at(source.sql, place)))
     };
+    let deep = || depth::refuse(source);
     let dialect = GenericDialect {};
-    let mut parser = Parser::new(&dialect).try_with_sql(source.sql).map_err(refused)?;
-    let parsed = parser.parse_expr().map_err(refused)?;
+    let tokens = Tokenizer::new(&dialect, source.sql).tokenize_with_location();
+    let tokens = tokens.map_err(|error| refused(error.into()))?;
+    if depth::is_too_long(&tokens) {
+        return Err(deep());
+    }
+    let mut parser = Parser::new(&dialect).with_recursion_limit(depth::MAX_NESTING).with_tokens_with_locations(tokens);
+    let parsed = parser.parse_expr().map_err(|error| match error {
+        ParserError::RecursionLimitExceeded => deep(),
+        other => refused(other),
+    })?;
     let next = parser.peek_token();
     if next.token != Token::EOF {
         let place = bytes_of(source.sql, next.span);
         return Err(syntax(&format!("expected its end, found: {}", next.token), place));
     }
-    Ok(parsed)
+    if depth::is_too_deep(&parsed) { Err(deep()) } else { Ok(parsed) }
 }
 
 /// The bytes of a node of the syntax tree.

@@ -92,3 +92,19 @@ fn places_are_bytes_on_any_line() {
     assert_eq!(problems[0].code, "SL0301");
     assert_eq!(problems[0].span.clone().map(|span| &expression[span]), Some("*"));
 }
+
+#[test]
+fn deep_expressions_are_refused_before_they_exhaust_the_stack() {
+    let judge = |filter: String| compile(with("/spec/filter", json!(filter)));
+    let chain = |terms: usize| format!("{} > 0", vec!["schema_version"; terms].join(" + "));
+    let nested = |levels: usize| format!("{}true{}", "(".repeat(levels), ")".repeat(levels));
+    assert!(judge(chain(60)).is_ok() && judge(nested(20)).is_ok());
+    for deep in [chain(100), chain(190), chain(100_000), nested(1_000), nested(100_000)] {
+        let problems = judge(deep).expect_err("too deep").0;
+        let found: Vec<_> = problems.iter().map(|problem| (problem.code, problem.message.as_str())).collect();
+        assert_eq!(found, [("SL0308", "the filter is nested too deeply")]);
+    }
+    assert!(judge("not ".repeat(190) + "true").is_err());
+    let list: Vec<String> = (0..1_000).map(|value| value.to_string()).collect();
+    assert!(judge(format!("schema_version in ({})", list.join(", "))).is_ok());
+}
