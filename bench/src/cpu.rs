@@ -24,3 +24,9 @@ pub fn peak_memory() -> u64 {
 pub fn rate(events: u64, used: Duration) -> f64 {
     events as f64 / used.as_secs_f64().max(1e-9)
 }
+
+/// Time that this thread has been on a processor: what others do on the machine does not count.
+pub fn thread() -> Duration {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(stat.split_whitespace().next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
+}

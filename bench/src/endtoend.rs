@@ -193,7 +193,7 @@ pub fn consume(work: &Work) -> Result<()> {
 fn tell(records: u64, started: Instant, before: Duration) -> Result<()> {
     let used = Used {
         records,
-        cpu_ms: (cpu::cpu() - before).as_millis() as u64,
+        cpu_ms: cpu::cpu().saturating_sub(before).as_millis() as u64,
         wall_ms: started.elapsed().as_millis() as u64,
         peak_bytes: cpu::peak_memory(),
     };

@@ -1,7 +1,7 @@
 //! The core from memory: no broker, no files. Decoding and folding are timed apart, on one thread.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use cli::generate::{Generator, Options, SchemaIds};
@@ -9,6 +9,8 @@ use plan::Plan;
 use stream_core::{Fetch, Lane, LogTime, Offset, Progress, Undecodable};
 use worker::decode::{Decoded, Decoder, Framed, LogClock, WriterSchema};
 use worker::source::batch::{Timestamp, TimestampKind};
+
+use crate::cpu;
 
 /// A record held in memory.
 struct Held {
@@ -39,9 +41,9 @@ impl Framed for Held {
 pub struct Measured {
     /// Records fed.
     pub records: u64,
-    /// Time in the decoder.
+    /// Processor time in the decoder.
     pub decode: Duration,
-    /// Time in the lanes.
+    /// Processor time in the lanes.
     pub fold: Duration,
     /// Most ids remembered at once, and the bytes held for them then.
     pub ids: (usize, usize),
@@ -59,19 +61,19 @@ pub fn run(plan: &Plan, count: u64, partitions: u32, fetch: usize) -> anyhow::Re
         let mut clock = LogClock::resume(0);
         let mut lane = Lane::resume(program.clone(), &Progress::start(Offset(0)))?;
         for records in log.chunks(fetch) {
-            let started = Instant::now();
-            let decoded = decoder.decode(records, &mut clock)?;
-            let undecodable = undecodable(&decoded);
-            let decoded_at = Instant::now();
+            let started = cpu::thread();
+            let taken = decoder.decode(records, &mut clock)?;
+            let undecodable = undecodable(&taken);
+            let decoded_at = cpu::thread();
             lane.feed(&Fetch {
-                rows: &decoded.batch,
-                offsets: &decoded.offsets,
-                log_times: &decoded.log_times,
+                rows: &taken.batch,
+                offsets: &taken.offsets,
+                log_times: &taken.log_times,
                 undecodable: &undecodable,
                 end: Offset(records.last().context("a chunk is never empty")?.offset + 1),
             })?;
-            measured.fold += decoded_at.elapsed();
-            measured.decode += decoded_at - started;
+            measured.fold += cpu::thread().saturating_sub(decoded_at);
+            measured.decode += decoded_at.saturating_sub(started);
             measured.records += records.len() as u64;
             let held = lane.open_windows().fold((0, 0), |sum, (_, ids, bytes)| (sum.0 + ids, sum.1 + bytes));
             measured.ids = measured.ids.max(held);

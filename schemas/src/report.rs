@@ -138,7 +138,7 @@ pub struct WaitingWindow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Trouble {
-    /// A stable word, PascalCase: `BrokerUnreachable`, `RegistryUnreachable`, `SinkUnavailable`, `Divergence`, `SourceDataLost`,
+    /// A stable word in Pascal case: `BrokerUnreachable`, `RegistryUnreachable`, `SinkUnavailable`, `Divergence`, `SourceDataLost`,
     /// `TopicMissing`, `Overflow`.
     pub reason: String,
     /// What happened, with the names of the things concerned.

@@ -1,4 +1,4 @@
-//! The report in OpenMetrics text. Values are taken from the report at scrape time; nothing is counted on the hot path.
+//! The report in `OpenMetrics` text. Values are taken from the report at scrape time; nothing is counted on the hot path.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64};
@@ -30,7 +30,7 @@ struct OfReason {
 type Gauges<L> = Family<L, Gauge<i64, AtomicI64>>;
 type Counters<L> = Family<L, Counter<u64, AtomicU64>>;
 
-/// The report as OpenMetrics text.
+/// The report as `OpenMetrics` text.
 pub(crate) fn text(report: &WorkerReport) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("sluice");
     partitions(&mut registry, &report.partitions);

@@ -44,9 +44,7 @@ pub fn encode(progress: &Progress) -> String {
         progress.incarnation,
         u8::from(progress.decree_pending),
     );
-    for decree in &progress.decrees {
-        text.push_str(&format!(" {} {}", decree.at, decree.watermark));
-    }
+    text.extend(progress.decrees.iter().map(|decree| format!(" {} {}", decree.at, decree.watermark)));
     text
 }
 
@@ -73,9 +71,10 @@ pub fn decode(position: Offset, metadata: &str) -> Result<Progress, ProgressErro
 /// Publish progress as metadata. Seals are written as the difference to the published horizon, to be short.
 pub fn encode_collector(progress: &CollectorProgress) -> String {
     let mut text = format!("1 {} {}", progress.anchor, progress.published_until);
-    for (sealed, incarnation) in progress.sealed.iter().zip(&progress.incarnations) {
-        text.push_str(&format!(" {} {incarnation}", sealed.0.wrapping_sub(progress.published_until.0)));
-    }
+    let partitions = progress.sealed.iter().zip(&progress.incarnations);
+    text.extend(partitions.map(|(sealed, incarnation)| {
+        format!(" {} {incarnation}", sealed.0.wrapping_sub(progress.published_until.0))
+    }));
     text
 }
 

@@ -117,6 +117,7 @@ pub struct Worker {
 
 impl Worker {
     /// Starts every task. A broker, registry or sink that is away is waited for and told in the report.
+    #[expect(clippy::needless_pass_by_value, reason = "a worker owns what it runs with")]
     pub fn start(config: Config) -> Result<Self, WorkerError> {
         let stop = Stop::default();
         let status = Arc::new(Status::new(&config.plan.name, config.plan.revision, &config.name));

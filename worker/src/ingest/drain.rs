@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use stream_core::{EventTime, Offset, Progress, Windows};
 
-use super::{IngestError, Shared};
+use super::Shared;
 use crate::progress::decode;
 
 /// How long a question to the broker may take.
@@ -36,22 +36,22 @@ impl Drain {
     }
 
     /// Looks at the committed Progress of all partitions.
-    pub(super) fn look(&mut self, shared: &Shared) -> Result<Step, IngestError> {
-        let Some(committed) = self.committed(shared) else { return Ok(Step::Wait) };
+    pub(super) fn look(&mut self, shared: &Shared) -> Step {
+        let Some(committed) = self.committed(shared) else { return Step::Wait };
         let read = self.ends.iter().zip(&committed).all(|((_, end), progress)| progress.position.0 >= *end);
         if !read {
-            return Ok(Step::Wait);
+            return Step::Wait;
         }
         let target = target(&shared.program.windows, &committed);
         let drained = |progress: &Progress| progress.watermark >= target && !progress.decree_pending;
         if committed.iter().all(drained) {
-            return Ok(Step::Done);
+            return Step::Done;
         }
         if self.ordered == Some(target) {
-            return Ok(Step::Wait);
+            return Step::Wait;
         }
         self.ordered = Some(target);
-        Ok(Step::Order(target))
+        Step::Order(target)
     }
 
     /// The Progress of each partition, when all have one. A broker that does not answer is asked again.

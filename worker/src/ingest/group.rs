@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use super::drain::{Drain, Step};
 use super::lane::{Command, LaneTask};
 use super::{IngestError, Shared};
-use crate::source::{Link, SourceEvent};
+use crate::source::{Link, SourceError, SourceEvent};
 
 /// How long one turn waits for the group.
 const TURN: Duration = Duration::from_millis(50);
@@ -73,7 +73,7 @@ impl GroupTask {
                 return Ok(());
             }
             if looked.elapsed() >= TURN && !self.drained.load(Ordering::Acquire) {
-                self.look_at_drain()?;
+                self.look_at_drain();
                 looked = Instant::now();
             }
             if asked.elapsed() >= ASK_ENDS {
@@ -87,6 +87,7 @@ impl GroupTask {
     fn obey(&mut self, event: SourceEvent) {
         match event {
             SourceEvent::Assigned(partitions) => {
+                self.shared.status.recovered("topic");
                 for partition in partitions {
                     self.tell(partition, Command::Take(partition));
                 }
@@ -97,10 +98,16 @@ impl GroupTask {
             }
             SourceEvent::Link(Link::Up | Link::Connecting) => self.shared.status.recovered("broker"),
             SourceEvent::Link(Link::Unreachable { message, .. }) => {
+                let message = format!("cannot reach the broker at '{}': {message}", self.shared.plan.kafka.bootstrap);
                 self.shared.status.trouble("broker", "BrokerUnreachable", message);
             }
             SourceEvent::Link(Link::Refused { message, .. }) => {
+                let message = format!("the broker at '{}' refuses: {message}", self.shared.plan.kafka.bootstrap);
                 self.shared.status.trouble("broker", "BrokerRefuses", message);
+            }
+            SourceEvent::TopicMissing(topic) => {
+                let message = SourceError::FindTopic { topic }.to_string();
+                self.shared.status.trouble("topic", "TopicMissing", message);
             }
             SourceEvent::Fatal(message) => {
                 self.shared.status.trouble("group", "GroupFatal", message);
@@ -132,14 +139,13 @@ impl GroupTask {
         }
     }
 
-    fn look_at_drain(&mut self) -> Result<(), IngestError> {
-        let Some(drain) = &mut self.drain else { return Ok(()) };
-        match drain.look(&self.shared)? {
+    fn look_at_drain(&mut self) {
+        let Some(drain) = &mut self.drain else { return };
+        match drain.look(&self.shared) {
             Step::Wait => {}
             Step::Order(target) => self.tell_all(|| Command::Drain(target)),
             Step::Done => self.drained.store(true, Ordering::Release),
         }
-        Ok(())
     }
 
     fn join_lanes(&mut self) -> Result<(), IngestError> {

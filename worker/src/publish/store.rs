@@ -76,7 +76,7 @@ impl Store {
             return Ok(Written::Existed);
         }
         let folder = target.parent().unwrap_or(&self.root);
-        self.make_folder(folder)?;
+        make_folder(folder)?;
         let temporary = target.with_extension(format!("{}.tmp", std::process::id()));
         let linked = write_synced(&temporary, bytes).and_then(|()| fs::hard_link(&temporary, target));
         let removed = fs::remove_file(&temporary);
@@ -88,21 +88,21 @@ impl Store {
         File::open(folder)?.sync_all()?;
         Ok(Written::Created)
     }
+}
 
-    /// Makes the folder and what is missing above it, each made durable in its parent.
-    fn make_folder(&self, folder: &Path) -> io::Result<()> {
-        if folder.is_dir() {
-            return Ok(());
-        }
-        if let Some(parent) = folder.parent() {
-            self.make_folder(parent)?;
-        }
-        match fs::create_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            made => {
-                made?;
-                folder.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
-            }
+/// Makes the folder and what is missing above it, each made durable in its parent.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        make_folder(parent)?;
+    }
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => {
+            made?;
+            folder.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
         }
     }
 }
