@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
-use stream_core::{Decree, EventTime, Lane, Offset, Progress};
-use tests::model::{Event, History, Params, Record};
-use tests::worlds::{Cutting, Drive, Log, Run, Setting, arb_cutting, arb_run, point_at};
+use stream_core::{Decree, Emission, EventTime, Lane, Offset, Progress};
+use tests::model::{AggState, Event, Group, History, Params, Record};
+use tests::worlds::{Cutting, Drive, Log, Run, Said, Setting, Step};
+use tests::worlds::{arb_cutting, arb_run, point_at, program, read_partial};
 
 use crate::{cases, unexpected};
 
@@ -91,6 +92,10 @@ fn setting() -> Setting {
     Setting { params, outputs: 2, late_to_dead_letter: true }
 }
 
+fn group_of(n: i64) -> Group {
+    vec![Some(format!("group {n}")), None]
+}
+
 /// Each record has its own id and its own group.
 fn ever_new(records: i64) -> Log {
     let event = |n: i64| Event {
@@ -98,34 +103,42 @@ fn ever_new(records: i64) -> Log {
         event_time: Some(n),
         rules: Vec::new(),
         filter: true,
-        group: vec![Some(format!("group {n}")), None],
-        values: vec![Some(1), None],
+        group: group_of(n),
+        values: vec![Some(i128::from(n)), None],
     };
     let records = (0..records).map(|n| Record { offset: n, log_time: n, decodable: Some(event(n)) });
     Log::new(&setting().params, records.collect())
 }
 
 #[test]
-fn l8_groups_of_closed_windows_are_forgotten() {
+fn l8_groups_and_cells_of_closed_windows_are_forgotten() {
     let log = ever_new(30_000);
-    let program = tests::worlds::program(&setting());
-    let mut drive = Drive::start(&log, &program).expect("groups of text can be compared");
-    let (mut most_groups, mut most_ids) = (0, 0);
-    let mut cutting = Cutting::new(vec![(500, 0)]);
-    drive
-        .run(&[], &mut cutting, |step| {
-            most_groups = step.lane.known_groups().max(most_groups);
-            most_ids = step.lane.open_windows().map(|(_, ids, _)| ids).sum::<usize>().max(most_ids);
-        })
-        .expect("nothing overflows");
+    let mut drive = Drive::start(&log, &program(&setting())).expect("groups of text can be compared");
+    let (mut most_groups, mut most_cells, mut most_ids, mut said) = (0, 0, 0, Said::default());
+    let each = |step: Step<'_>| {
+        most_groups = step.lane.known_groups().max(most_groups);
+        most_cells = step.lane.cells().max(most_cells);
+        most_ids = step.lane.open_windows().map(|(_, ids, _)| ids).sum::<usize>().max(most_ids);
+        said.add(step.emissions);
+    };
+    drive.run(&[], &mut Cutting::new(vec![(500, 0)]), each).expect("nothing overflows");
     assert!(most_groups < 5_000, "{most_groups} groups known at once");
-    assert!(most_ids <= 25, "{most_ids} ids remembered at once");
+    assert!(most_cells < 30 && most_ids < 30, "{most_cells} cells, {most_ids} ids at once");
+
+    // What is forgotten does not take along what is not.
+    let partials = said.items.iter().filter_map(|item| if let Emission::Partial(it) = item { Some(it) } else { None });
+    let mut rows: Vec<_> = partials.flat_map(|partial| read_partial(&partial.rows)).collect();
+    rows.sort_by_key(|(_, state)| state.args[0].sum);
+    assert_eq!(rows.len(), 29_990, "all windows but the last");
+    for (n, (group, state)) in (0..).zip(rows) {
+        assert_eq!((group, state), (group_of(n), AggState::of(&[Some(i128::from(n)), None])));
+    }
 }
 
 #[test]
 fn l8_decrees_do_not_pile_up() {
     let log = ever_new(300);
-    let program = tests::worlds::program(&setting());
+    let program = program(&setting());
     let mut drive = Drive::start(&log, &program).expect("groups of text can be compared");
     for position in 1..=300 {
         drive.step(position, &mut Cutting::whole()).expect("nothing overflows");

@@ -154,7 +154,7 @@ fn arb_acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 proptest! {
-    #![proptest_config(cases(384))]
+    #![proptest_config(cases(256))]
 
     #[test]
     fn l3_no_death_changes_what_is_said(run in arb_run(), mut cutting in arb_cutting(), acts in arb_acts()) {

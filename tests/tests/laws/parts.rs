@@ -6,7 +6,7 @@ use stream_core::{
     Collector, CollectorProgress, Emission, EventTime, Message, Offset, Partial, Partition, Program, Published, Seal,
 };
 use tests::model::{Event, Params, Record};
-use tests::worlds::{Cutting, Drive, Log, Said, Setting, program, read_gold};
+use tests::worlds::{Cutting, Drive, Log, Said, Setting, program, read_gold, read_partial};
 
 /// Groups in the window of each partition, most of them in both.
 const GROUPS: i64 = 9_000;
@@ -89,6 +89,8 @@ fn many_groups_make_parts_in_the_order_of_the_groups() {
         let (parts, seal) = parts_and_seal(lane);
         assert_eq!(parts.iter().map(|part| part.part).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(seal.closed.iter().map(|closed| closed.parts).collect::<Vec<_>>(), [3]);
+        let groups: Vec<_> = parts.iter().flat_map(|part| read_partial(&part.rows)).map(|(group, _)| group).collect();
+        assert!(groups.len() as i64 == GROUPS && groups.is_sorted_by(|a, b| a < b), "in the order of the groups");
         assert_eq!(said(&program, log, 1_234), *lane, "cut otherwise");
     }
 

@@ -50,6 +50,11 @@ impl Fold {
         }
     }
 
+    /// How many cells there are, taken or free.
+    pub(crate) fn cells(&self) -> usize {
+        self.cells as usize
+    }
+
     /// An empty cell.
     pub(crate) fn take_cell(&mut self) -> u32 {
         self.free.pop().unwrap_or_else(|| {

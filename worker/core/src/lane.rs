@@ -200,6 +200,11 @@ impl Lane {
         self.groups.len()
     }
 
+    /// How many cells (a group in an open window) there is room for; those of closed windows are used again.
+    pub fn cells(&self) -> usize {
+        self.fold.cells()
+    }
+
     fn rows_before(&mut self, until: Offset, pass: &mut Pass<'_>) -> Result<(), Error> {
         let offsets = pass.fetch.offsets;
         let end = pass.row + offsets[pass.row..].partition_point(|offset| *offset < until.0);
