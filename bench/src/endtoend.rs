@@ -60,7 +60,8 @@ fn measure(kafka: &str, registry: &str, events: u64, rounds: usize) -> Result<()
     let truth = fill(&plan, events)?;
     let (mut alone, mut whole) = (Vec::new(), Vec::new());
     for round in 0..rounds {
-        let consumed = child("consume", &["--kafka", kafka, "--registry", registry, "--group", &format!("alone-{round}")])?;
+        let consumed =
+            child("consume", &["--kafka", kafka, "--registry", registry, "--group", &format!("alone-{round}")])?;
         let store = data.path().join(format!("round-{round}"));
         let store = store.to_str().context("a temporary folder has a plain name")?;
         let group = format!("whole-{round}");

@@ -66,7 +66,8 @@ fn main() -> anyhow::Result<()> {
 
 fn load(path: &str) -> anyhow::Result<Plan> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read '{path}'"))?;
-    let pipeline: AnalyticsPipeline = serde_saphyr::from_str(&text).with_context(|| format!("cannot parse '{path}'"))?;
+    let pipeline: AnalyticsPipeline =
+        serde_saphyr::from_str(&text).with_context(|| format!("cannot parse '{path}'"))?;
     Ok(Plan::compile(&pipeline)?)
 }
 

@@ -56,7 +56,8 @@ pub fn run(plan: &Plan, count: u64, partitions: u32, fetch: usize) -> anyhow::Re
     let mut measured = Measured { records: 0, decode: Duration::ZERO, fold: Duration::ZERO, ids: (0, 0) };
     for log in &logs {
         let schema: Arc<str> = plan.full_schema.clone().into();
-        let schemas = move |id: u32| Ok(if id == 1 { WriterSchema::Avro(schema.clone()) } else { WriterSchema::Unknown });
+        let schemas =
+            move |id: u32| Ok(if id == 1 { WriterSchema::Avro(schema.clone()) } else { WriterSchema::Unknown });
         let mut decoder = Decoder::new(schemas, &plan.reader_schema, plan.arrow_schema.clone());
         let mut clock = LogClock::resume(0);
         let mut lane = Lane::resume(program.clone(), &Progress::start(Offset(0)))?;

@@ -159,7 +159,10 @@ fn ledgers(batch: &RecordBatch) -> impl Iterator<Item = (u32, Counts)> + '_ {
         let column = batch.column_by_name(name).expect("a report has the documented columns");
         column.as_primitive::<Int64Type>().value(row) as u64
     };
-    let partitions = batch.column_by_name("partition").expect("a report has a partition").as_primitive::<arrow::datatypes::Int32Type>();
+    let partitions = batch
+        .column_by_name("partition")
+        .expect("a report has a partition")
+        .as_primitive::<arrow::datatypes::Int32Type>();
     let rules = batch.column_by_name("rule").expect("a report has a rule column");
     (0..batch.num_rows()).filter(|row| rules.is_null(*row)).map(move |row| {
         let counts = Counts {
@@ -178,5 +181,7 @@ fn ledgers(batch: &RecordBatch) -> impl Iterator<Item = (u32, Counts)> + '_ {
 fn violations(batch: &RecordBatch) -> impl Iterator<Item = (&str, u64)> {
     let rules = batch.column_by_name("rule").expect("a report has a rule column").as_string::<i32>();
     let counts = batch.column_by_name("violations").expect("a report has violations").as_primitive::<Int64Type>();
-    (0..batch.num_rows()).filter(|row| rules.is_valid(*row)).map(move |row| (rules.value(row), counts.value(row) as u64))
+    (0..batch.num_rows())
+        .filter(|row| rules.is_valid(*row))
+        .map(move |row| (rules.value(row), counts.value(row) as u64))
 }

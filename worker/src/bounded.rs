@@ -33,7 +33,10 @@ pub fn ends(plan: &Plan) -> Result<BTreeMap<i32, i64>, KafkaError> {
 ///
 /// # Errors
 /// The first worker's that could not start or had to end.
-pub fn run(configs: Vec<Config>, mut look: impl FnMut(&[WorkerReport]) -> bool) -> Result<Vec<WorkerReport>, WorkerError> {
+pub fn run(
+    configs: Vec<Config>,
+    mut look: impl FnMut(&[WorkerReport]) -> bool,
+) -> Result<Vec<WorkerReport>, WorkerError> {
     let workers = configs.into_iter().map(Worker::start).collect::<Result<Vec<_>, _>>()?;
     let reports = || workers.iter().map(Worker::report).collect::<Vec<_>>();
     while look(&reports()) && !workers.iter().all(Worker::is_finished) && !workers.iter().any(Worker::is_ended) {

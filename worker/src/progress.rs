@@ -72,14 +72,20 @@ pub fn decode(position: Offset, metadata: &str) -> Result<Progress, ProgressErro
 pub fn encode_collector(progress: &CollectorProgress) -> String {
     let mut text = format!("1 {} {}", progress.anchor, progress.published_until);
     let partitions = progress.sealed.iter().zip(&progress.incarnations);
-    text.extend(partitions.map(|(sealed, incarnation)| {
-        format!(" {} {incarnation}", sealed.0.wrapping_sub(progress.published_until.0))
-    }));
+    text.extend(
+        partitions.map(|(sealed, incarnation)| {
+            format!(" {} {incarnation}", sealed.0.wrapping_sub(progress.published_until.0))
+        }),
+    );
     text
 }
 
 /// Publish progress from a commit, for `partitions` source partitions.
-pub fn decode_collector(position: Offset, metadata: &str, partitions: usize) -> Result<CollectorProgress, ProgressError> {
+pub fn decode_collector(
+    position: Offset,
+    metadata: &str,
+    partitions: usize,
+) -> Result<CollectorProgress, ProgressError> {
     let mut fields = Fields::of(metadata)?;
     let (anchor, published_until) = (Offset(fields.next()?), EventTime(fields.next()?));
     let (mut sealed, mut incarnations) = (Vec::new(), Vec::new());
@@ -133,12 +139,8 @@ mod tests {
     fn progress_comes_back_from_its_text() {
         let started = Progress::start(Offset(7));
         let decree = |at| Decree { at: Offset(at), watermark: EventTime(-at) };
-        let anchor = Point {
-            offset: Offset(5),
-            watermark: EventTime(-3),
-            log_time: LogTime(9),
-            batch: Some(BatchKey(1, 0)),
-        };
+        let anchor =
+            Point { offset: Offset(5), watermark: EventTime(-3), log_time: LogTime(9), batch: Some(BatchKey(1, 0)) };
         let busy = Progress { anchor, decrees: vec![decree(6), decree(7)], decree_pending: true, ..started.clone() };
         for progress in [started, busy] {
             assert_eq!(decode(Offset(7), &encode(&progress)), Ok(progress));

@@ -8,7 +8,9 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use schemas::report::Ledger;
 use schemas::wire::{BatchBody, ClosedBody, Content, PartialHeader, RuleBody, SampleBody, SealBody};
-use stream_core::{BatchReport, ClosedWindow, Digest, EventTime, Offset, Partial, Program, Seal, Verdict, Verdicts, Window};
+use stream_core::{
+    BatchReport, ClosedWindow, Digest, EventTime, Offset, Partial, Program, Seal, Verdict, Verdicts, Window,
+};
 use thiserror::Error;
 
 /// A record of the partials topic that does not fit this pipeline. Nobody can mend it but the one who wrote it.
@@ -47,7 +49,12 @@ pub fn partial_content(partial: &Partial) -> Result<Content, ArrowError> {
 }
 
 /// A partial from a record's content, its columns checked against the program.
-pub fn read_partial(header: &PartialHeader, rows: &[u8], output: u32, program: &Program) -> Result<Partial, PartialError> {
+pub fn read_partial(
+    header: &PartialHeader,
+    rows: &[u8],
+    output: u32,
+    program: &Program,
+) -> Result<Partial, PartialError> {
     let reader = StreamReader::try_new(Cursor::new(rows), None)?;
     let (wanted, found) = (program.partial_schema(), reader.schema());
     if wanted.fields() != found.fields() {

@@ -216,7 +216,8 @@ impl Tasks {
         let started = |source| WorkerError::Start { task: "ingest", source };
         let group = GroupTask::start(shared, events, drained.clone()).map_err(started)?;
         let group = Builder::new().name("group".to_owned()).spawn(move || group.run()).map_err(started)?;
-        let publisher = config.publishes.then(|| Builder::new().name("publish".to_owned()).spawn(move || publisher.run()));
+        let publisher =
+            config.publishes.then(|| Builder::new().name("publish".to_owned()).spawn(move || publisher.run()));
         let publisher = publisher.transpose().map_err(|source| WorkerError::Start { task: "publish", source })?;
         Ok(Self { plan, group, publisher, finish, drained })
     }

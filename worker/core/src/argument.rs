@@ -12,7 +12,7 @@ use arrow_cast::cast;
 use arrow_schema::{DataType, TimeUnit};
 
 use crate::error::Error;
-use crate::judge::{evaluate, evaluate_boolean, known_true};
+use crate::evaluate::{evaluate, evaluate_boolean, known_true};
 use crate::program::{Function, Measure};
 
 /// The values of one measure's argument for the rows of a fetch.

@@ -6,11 +6,11 @@ use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::DataType;
-use datafusion_physical_expr::PhysicalExpr;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::argument::{Argument, millis};
 use crate::error::Error;
+use crate::evaluate::{evaluate, evaluate_boolean, known_true};
 use crate::groups::GroupIndex;
 use crate::program::Program;
 
@@ -66,38 +66,6 @@ impl Judged {
     }
 }
 
-/// Evaluates `expression`, spreading a constant over all rows.
-pub(crate) fn evaluate(
-    expression: &std::sync::Arc<dyn PhysicalExpr>,
-    rows: &RecordBatch,
-    what: &str,
-) -> Result<ArrayRef, Error> {
-    let value = expression.evaluate(rows).and_then(|value| value.into_array(rows.num_rows()));
-    value.map_err(|source| Error::Evaluate { what: format!("'{what}'"), source: source.into() })
-}
-
-/// Evaluates a predicate.
-pub(crate) fn evaluate_boolean(
-    expression: &std::sync::Arc<dyn PhysicalExpr>,
-    rows: &RecordBatch,
-    what: &str,
-) -> Result<BooleanArray, Error> {
-    let array = evaluate(expression, rows, what)?;
-    array.as_boolean_opt().cloned().ok_or_else(|| Error::ColumnType {
-        what: format!("'{what}'"),
-        expected: "boolean",
-        found: array.data_type().clone(),
-    })
-}
-
-/// True where `array` is true, false where it is false or null.
-pub(crate) fn known_true(array: &BooleanArray) -> BooleanBuffer {
-    match array.nulls() {
-        Some(nulls) => array.values() & nulls.inner(),
-        None => array.values().clone(),
-    }
-}
-
 fn sound(program: &Program, rows: &RecordBatch, checks: &[BooleanArray]) -> Option<BooleanBuffer> {
     let present = [program.event_id, program.event_time].into_iter().filter_map(|column| {
         let nulls = rows.column(column).logical_nulls().filter(|nulls| nulls.null_count() > 0);
@@ -144,8 +112,10 @@ fn hash_ids(column: &ArrayRef) -> Result<Vec<u128>, Error> {
             (0..ids.len()).map(|row| xxh3_128(ids.value(row))).collect()
         }
         other => {
-            let converter = RowConverter::new(vec![SortField::new(other.clone())]).map_err(Error::arrow("read event ids"))?;
-            let rows = converter.convert_columns(std::slice::from_ref(column)).map_err(Error::arrow("read event ids"))?;
+            let converter =
+                RowConverter::new(vec![SortField::new(other.clone())]).map_err(Error::arrow("read event ids"))?;
+            let rows =
+                converter.convert_columns(std::slice::from_ref(column)).map_err(Error::arrow("read event ids"))?;
             rows.iter().map(|row| xxh3_128(row.data())).collect()
         }
     })

@@ -10,6 +10,7 @@ mod batch;
 mod collect;
 mod emission;
 mod error;
+mod evaluate;
 mod fetch;
 mod finish;
 mod fold;
@@ -27,7 +28,8 @@ mod window;
 
 pub use collect::{Collector, CollectorProgress, Divergence, Message, Published};
 pub use emission::{
-    BatchReport, ClosedWindow, Emission, Emissions, Partial, Reason, Refused, RuleCounts, Sample, Seal, Verdict, Verdicts,
+    BatchReport, ClosedWindow, Emission, Emissions, Partial, Reason, Refused, RuleCounts, Sample, Seal, Verdict,
+    Verdicts,
 };
 pub use error::Error;
 pub use fetch::{Fetch, Undecodable};

@@ -48,7 +48,10 @@ pub fn gold(plan: &Plan, published: &Published, output: i32) -> Result<Table, Pa
         PartitionKey::Date => format!("/date={}", instant(published.window.start.0, "%Y-%m-%d")),
     });
     let sources = published.sources.iter().map(|(partition, closed)| {
-        format!(r#"{{"partition":{partition},"first":{},"end":{},"records":{}}}"#, closed.first, closed.end, closed.records)
+        format!(
+            r#"{{"partition":{partition},"first":{},"end":{},"records":{}}}"#,
+            closed.first, closed.end, closed.records
+        )
     });
     let footer = [
         ("sluice.pipeline", plan.name.clone()),
@@ -71,15 +74,16 @@ pub fn report(plan: &Plan, partition: i32, body: &BatchBody) -> Result<Table, Pa
     let rows = body.rules.len() + 1;
     let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, rows))) };
     let long = |value: i64| -> ArrayRef { Arc::new(Int64Array::from_value(value, rows)) };
-    let time = |value: i64| -> ArrayRef {
-        Arc::new(TimestampMillisecondArray::from_value(value, rows).with_timezone("UTC"))
-    };
+    let time =
+        |value: i64| -> ArrayRef { Arc::new(TimestampMillisecondArray::from_value(value, rows).with_timezone("UTC")) };
     let of_batch = |value: Option<u64>| -> ArrayRef {
         let first = std::iter::once(value.map(|value| value as i64));
         Arc::new(first.chain(std::iter::repeat_n(None, rows - 1)).collect::<Int64Array>())
     };
     let of_rule = |value: fn(&schemas::wire::RuleBody) -> u64| -> ArrayRef {
-        Arc::new(std::iter::once(None).chain(body.rules.iter().map(|rule| Some(value(rule) as i64))).collect::<Int64Array>())
+        Arc::new(
+            std::iter::once(None).chain(body.rules.iter().map(|rule| Some(value(rule) as i64))).collect::<Int64Array>(),
+        )
     };
     let rule_text = |value: fn(&schemas::wire::RuleBody) -> &str| -> ArrayRef {
         Arc::new(std::iter::once(None).chain(body.rules.iter().map(|rule| Some(value(rule)))).collect::<StringArray>())
@@ -126,9 +130,8 @@ pub fn samples(plan: &Plan, partition: i32, body: &BatchBody) -> Result<Option<T
     let rows = body.samples.len();
     let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, rows))) };
     let samples = || body.samples.iter();
-    let expected = samples().map(|sample| {
-        plan.rules.iter().find(|rule| rule.name == sample.rule).map(|rule| rule.expected.as_str())
-    });
+    let expected = samples()
+        .map(|sample| plan.rules.iter().find(|rule| rule.name == sample.rule).map(|rule| rule.expected.as_str()));
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("pipeline", text(&plan.name)),
         ("batch_id", text(&id)),
