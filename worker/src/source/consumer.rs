@@ -14,7 +14,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::batch::PartitionQueue;
-use super::error::{SourceError, classify};
+use super::error::{SourceError, classify, is_behind_the_group};
 use super::link::Link;
 use super::membership::{Membership, SourceEvent};
 use super::settings::SourceSettings;
@@ -155,7 +155,8 @@ impl Consumer {
     }
 
     /// Commits `offset` (the next one to read) with `metadata`; returns when the broker has it. Tries again for up to `wait`.
-    /// When the partition has gone to another member the error's `retry` is false.
+    /// A refusal in the middle of a rebalance is one to try again, as long as the group has not taken the partition away; when
+    /// it has, the error is [`SourceError::Own`].
     pub fn commit(&self, partition: i32, offset: i64, metadata: &str, wait: Duration) -> Result<(), SourceError> {
         let deadline = Instant::now() + wait;
         let failed = |source| SourceError::Commit { partition, offset, source };
@@ -169,6 +170,9 @@ impl Consumer {
                 self.base.context().answered();
                 return Ok(());
             };
+            if is_behind_the_group(&source) && !self.assigned().contains(&partition) {
+                return Err(SourceError::Own { partition });
+            }
             if !classify(&source).1 || Instant::now() + pause >= deadline {
                 return Err(failed(source));
             }

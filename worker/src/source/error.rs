@@ -131,6 +131,12 @@ impl SourceError {
     }
 }
 
+/// Whether the broker refused because the group has moved on since this member last heard of it. That does not say who has a
+/// partition: in a rebalance a member keeps what is not revoked, and is not told of it again.
+pub(super) fn is_behind_the_group(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(Code::IllegalGeneration | Code::UnknownMemberId))
+}
+
 /// Who must act on a client error, and whether trying again may help.
 pub fn classify(error: &KafkaError) -> (WhoActs, bool) {
     let Some(code) = error.rdkafka_error_code() else {
@@ -148,10 +154,7 @@ pub fn classify(error: &KafkaError) -> (WhoActs, bool) {
         | Code::UnknownPartition
         | Code::InconsistentGroupProtocol
         | Code::PolicyViolation => (WhoActs::User, true),
-        // Another member has the partition: this one will hear of it as a revocation.
-        Code::IllegalGeneration | Code::UnknownMemberId | Code::FencedInstanceId | Code::Fatal | Code::Fenced => {
-            (WhoActs::Environment, false)
-        }
+        Code::FencedInstanceId | Code::Fatal | Code::Fenced => (WhoActs::Environment, false),
         Code::InvalidArgument | Code::OffsetMetadataTooLarge | Code::State | Code::Conflict => (WhoActs::Bug, false),
         Code::MessageSizeTooLarge => (WhoActs::User, false),
         _ => (WhoActs::Environment, true),

@@ -126,10 +126,34 @@ fn a_commit_is_tried_again_unless_the_partition_is_lost() {
     cluster.request_errors(RDKafkaApiKey::OffsetCommit, &transient);
     consumer.commit(0, 4, "", WAIT).unwrap();
 
+    // Outside a rebalance the client gives its partitions up when it is behind, and joins anew.
     cluster.request_errors(RDKafkaApiKey::OffsetCommit, &[E::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION; 3]);
     let error = consumer.commit(0, 6, "", WAIT).unwrap_err();
-    assert_eq!((error.who_acts(), error.retry()), (WhoActs::Environment, false));
-    assert!(error.to_string().starts_with("offset 6 of partition 0 could not be committed"), "{error}");
+    assert!(matches!(error, SourceError::Own { partition: 0 }) && !error.retry(), "{error}");
+    wait_for(&events, |event| matches!(event, SourceEvent::Revoked { lost: true, .. }).then_some(()));
+    assert_eq!(wait_for(&events, assigned), [0]);
+}
+
+#[test]
+fn a_commit_refused_in_a_rebalance_gives_up_only_what_is_revoked() {
+    let cluster = cluster(2);
+    let (one, one_events) = Consumer::join(&settings(&cluster)).unwrap();
+    assert_eq!(wait_for(&one_events, assigned), [0, 1]);
+    let (_two, _two_events) = Consumer::join(&settings(&cluster)).unwrap();
+    // Not done, so the rebalance lasts.
+    let (moving, _done) = wait_for(&one_events, |event| match event {
+        SourceEvent::Revoked { partitions, lost: false, done } => Some((partitions[0], done)),
+        _ => None,
+    });
+    let behind = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION; 20];
+    cluster.request_errors(RDKafkaApiKey::OffsetCommit, &behind);
+    let kept = 1 - moving;
+    let error = one.commit(kept, 5, "", Duration::from_millis(300)).unwrap_err();
+    assert!(matches!(error, SourceError::Commit { .. }) && error.retry(), "{error}");
+    assert!(error.to_string().starts_with(&format!("offset 5 of partition {kept} could not be committed")), "{error}");
+    assert_eq!(one.assigned(), [kept]);
+    let error = one.commit(moving, 5, "", WAIT).unwrap_err();
+    assert!(matches!(error, SourceError::Own { .. }) && !error.retry(), "{error}");
 }
 
 #[test]
