@@ -231,3 +231,15 @@ fn what_is_no_finite_number_is_no_summand_but_counts() {
     let expected = [Some(400), Some(2_000_000), Some(5)];
     assert_eq!(published.iter().map(integer).collect::<Vec<_>>(), expected);
 }
+
+#[test]
+fn averages_are_rounded_half_to_even() {
+    let average = || vec![measure(Function::Avg, &DataType::Int64, &DataType::Decimal128(38, 4))];
+    // Of 32 numbers that add up to one, the average is 0.03125.
+    for (total, expected) in [(1, 312), (3, 938), (-1, -312), (-3, -938), (5, 1562), (32, 10_000), (2, 625)] {
+        let values: ArrayRef = Arc::new((0..32).map(|n| if n == 0 { total } else { 0 }).collect::<Int64Array>());
+        let none: ArrayRef = Arc::new(Int64Array::from(Vec::<i64>::new()));
+        let published = fold(average(), &[values, none], None).expect("nothing overflows");
+        assert_eq!(published.iter().map(integer).collect::<Vec<_>>(), [Some(expected)], "{total} / 32");
+    }
+}

@@ -41,6 +41,9 @@ fn sums_of_decimals() {
     overflows("128 bits, in one partition", sum(), &[wide(&[LARGEST, LARGEST]), wide(&[])]);
     overflows("128 bits, below zero", sum(), &[wide(&[-LARGEST, -LARGEST]), wide(&[])]);
     overflows("128 bits, over both", sum(), &[wide(&[LARGEST]), wide(&[LARGEST])]);
+    overflows("once round, in one partition", sum(), &[wide(&[LARGEST; 4]), wide(&[])]);
+    let most = || wide(&[LARGEST, 7 * 10_i128.pow(37)]);
+    overflows("once round, over both", sum(), &[most(), most()]);
     overflows("38 digits", sum(), &[wide(&[LARGEST, 1]), wide(&[])]);
     fits("exactly 38 digits", sum(), &[wide(&[LARGEST - 1]), wide(&[1])]);
     fits("large ones that cancel out", sum(), &[wide(&[LARGEST]), wide(&[-LARGEST, LARGEST])]);

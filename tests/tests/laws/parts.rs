@@ -162,3 +162,25 @@ fn two_partials_that_cannot_both_be_true_stop_their_window_alone() {
     assert_eq!(collector.complete().expect("nothing overflows"), [], "for ever");
     assert_eq!(collector.published_until(), EventTime(0));
 }
+
+/// The name of a file carries the digest: other rows, or rows of other records, are another file.
+#[test]
+fn the_digest_is_that_of_the_rows_and_of_where_they_came_from() {
+    let program = program(&setting());
+    let digest = |lanes: &[Vec<Emission>]| only(publish(&program, lanes, |_| {})).digest;
+    let said_of = |step| said(&program, &log(step, 0, 0, 50), usize::MAX);
+    let one = digest(&[said_of(7), said_of(7)]);
+    assert_eq!(one, digest(&[said_of(7), said_of(7)]));
+    assert_ne!(one, digest(&[said_of(7), said_of(11)]), "the values of two groups are exchanged");
+
+    // The same rows, of records one offset later.
+    let early = log(7, 0, 0, 50);
+    let mut records = early.records.clone();
+    for record in &mut records {
+        record.offset += 1;
+    }
+    let late = Log::new(&setting().params, records);
+    let [early, late] = [early, late].map(|log| only(publish(&program, &[said(&program, &log, usize::MAX)], |_| {})));
+    assert_eq!(early.rows, late.rows);
+    assert_ne!(early.digest, late.digest);
+}

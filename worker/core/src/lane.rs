@@ -115,6 +115,7 @@ impl Lane {
         self.settle(&judged)?;
         self.position = self.position.max(fetch.end);
         self.apply_decrees(self.position, &mut pass)?;
+        self.forget_decrees();
         Ok(pass.out)
     }
 
@@ -138,15 +139,13 @@ impl Lane {
     /// What may be committed once everything given out so far is acknowledged. Not to be committed while
     /// [`Self::is_replaying`].
     pub fn progress(&self) -> Progress {
-        let anchor = self.anchor();
-        // What holds at the anchor is in its watermark. What is still to be applied stays to be sent.
-        let since = self.decrees.iter().copied().filter(|decree| decree.at > anchor.offset);
         Progress {
             position: self.position,
-            anchor,
+            anchor: self.anchor(),
             watermark: self.to_apply.iter().fold(self.watermark, |most, decree| most.max(decree.watermark)),
             latest: self.latest,
-            decrees: since.chain(self.to_apply.iter().copied()).collect(),
+            // What is still to be applied stays to be sent.
+            decrees: self.decrees.iter().chain(&self.to_apply).copied().collect(),
             decree_pending: self.pending && !self.to_apply.is_empty(),
             incarnation: self.incarnation,
         }
@@ -362,15 +361,19 @@ impl Lane {
         self.batch_before = None;
         self.watermark = self.watermark.max(decree.watermark);
         self.seal(decree.at, loud, out)?;
-        self.keep(decree);
+        // One for each position is enough, the last.
+        self.decrees.retain(|earlier| earlier.at != decree.at);
+        self.decrees.push(decree);
+        self.forget_decrees();
         Ok(())
     }
 
-    /// Keeps a decree for the commits to come: one per position since the anchor, so that they do not pile up (L8).
-    fn keep(&mut self, decree: Decree) {
-        let anchor = self.anchor().offset;
-        self.decrees.retain(|earlier| earlier.at > anchor && earlier.at != decree.at);
-        self.decrees.push(decree);
+    /// Forgets the decrees that the anchor's watermark holds, so that they do not pile up (L8).
+    fn forget_decrees(&mut self) {
+        if !self.decrees.is_empty() {
+            let anchor = self.anchor().offset;
+            self.decrees.retain(|decree| decree.at > anchor);
+        }
     }
 
     fn end_batch(&mut self, end: Offset, loud: bool, out: &mut Emissions) {
