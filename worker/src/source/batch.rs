@@ -7,17 +7,27 @@
 //! - no allocation per record: the array of message pointers is reused, headers are parsed only when asked for.
 #![allow(unsafe_code)]
 
+mod order;
+
 use std::any::Any;
+use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_void};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaResult;
 use rdkafka_sys as sys;
 use sys::rd_kafka_resp_err_t as Code;
 use thiserror::Error;
+
+use order::{Go, Order};
+
+/// How long the client may take to go back to an offset.
+const SEEK_WAIT: Duration = Duration::from_secs(1);
 
 /// What keeps the client alive while a queue or a message exists.
 type Keeper = Arc<dyn Any + Send + Sync>;
@@ -44,10 +54,13 @@ pub enum SplitError {
 /// The records of one partition, split off from the consumer's own queue.
 ///
 /// Split before the partition is assigned; otherwise the first records may still go to the consumer's queue.
-/// Reading it counts as polling for `max.poll.interval.ms`.
+/// Reading it counts as polling for `max.poll.interval.ms`. Each record is handed out once and in its order, whatever a
+/// rebalance makes of the client's place in the log.
 pub struct PartitionQueue {
     queue: NonNull<sys::rd_kafka_queue_t>,
     keeper: Keeper,
+    order: RefCell<Order>,
+    seek: Box<dyn Fn(i64) -> KafkaResult<()> + Send>,
 }
 
 // SAFETY: librdkafka's queues are internally locked and may be used and destroyed from any thread.
@@ -67,7 +80,9 @@ impl PartitionQueue {
         let queue = NonNull::new(queue).ok_or_else(|| SplitError::NoQueue { topic: topic.to_owned(), partition })?;
         // SAFETY: `queue` is live and ours; a null destination means "no forwarding".
         unsafe { sys::rd_kafka_queue_forward(queue.as_ptr(), ptr::null_mut()) };
-        Ok(Self { queue, keeper: consumer.clone() })
+        let (client, topic) = (consumer.clone(), topic.to_owned());
+        let seek = move |offset| client.seek(&topic, partition, Offset::Offset(offset), SEEK_WAIT);
+        Ok(Self { queue, keeper: consumer.clone(), order: RefCell::default(), seek: Box::new(seek) })
     }
 
     /// Replaces the content of `fetch` by up to its capacity of messages, waiting until it is full or `timeout` is
@@ -90,7 +105,26 @@ impl PartitionQueue {
         // SAFETY: librdkafka has written the first `count` pointers and passed their ownership to us.
         unsafe { fetch.records.set_len(count) };
         fetch.set_errors_aside();
+        self.keep_order(fetch);
         fetch.records.len()
+    }
+
+    /// Takes out what was handed out before; takes out everything, and goes back, when something was left out.
+    fn keep_order(&self, fetch: &mut Fetch) {
+        let mut order = self.order.borrow_mut();
+        match order.judge(fetch.records.first().map(Record::offset), fetch.missing()) {
+            Go::OnFrom(offset) => {
+                fetch.drop_before(offset);
+                order.hand_out(fetch.records.last().map(Record::offset), fetch.end());
+            }
+            Go::Back(offset) => {
+                fetch.clear();
+                match (self.seek)(offset) {
+                    Ok(()) => order.went_back(),
+                    Err(error) => tracing::debug!(target: "kafka", %error, offset, "going back; tried again"),
+                }
+            }
+        }
     }
 
     /// Messages and events that wait in the queue now.
@@ -143,6 +177,32 @@ impl Fetch {
             unsafe { sys::rd_kafka_message_destroy(record.0.as_ptr()) };
         }
         self.errors.clear();
+    }
+
+    /// Gives messages below `offset` back to the client.
+    fn drop_before(&mut self, offset: i64) {
+        let before = self.records.partition_point(|record| record.offset() < offset);
+        for record in self.records.drain(..before) {
+            // SAFETY: the pointer is owned by this fetch, and draining forgets it here.
+            unsafe { sys::rd_kafka_message_destroy(record.0.as_ptr()) };
+        }
+    }
+
+    /// The end of the log, if it was told.
+    fn end(&self) -> Option<i64> {
+        let ends = self.errors.iter().filter_map(|error| match error {
+            FetchError::PartitionEnd { offset, .. } => Some(*offset),
+            _ => None,
+        });
+        ends.max()
+    }
+
+    /// The offset that the client asked for and did not find.
+    fn missing(&self) -> Option<i64> {
+        self.errors.iter().find_map(|error| match error {
+            FetchError::OffsetGone { offset, .. } => Some(*offset),
+            _ => None,
+        })
     }
 
     /// Moves messages that are errors out of the records.

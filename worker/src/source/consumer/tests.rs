@@ -7,7 +7,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Produc
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::super::WhoActs;
-use super::super::batch::Fetch;
+use super::super::batch::{Fetch, FetchError};
 use super::*;
 
 const WAIT: Duration = Duration::from_secs(30);
@@ -21,14 +21,16 @@ fn cluster(partitions: i32) -> Cluster {
     let producer: BaseProducer =
         ClientConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).create().unwrap();
     for partition in 0..partitions {
-        for offset in 0..10 {
-            let value = offset.to_string();
-            let record = BaseRecord::<(), str>::to("t").partition(partition).payload(&value);
-            producer.send(record).map_err(|(error, _)| error).unwrap();
-        }
+        (0..10).for_each(|offset| send(&producer, partition, offset));
     }
     producer.flush(WAIT).unwrap();
     cluster
+}
+
+fn send(producer: &BaseProducer, partition: i32, offset: i64) {
+    let value = offset.to_string();
+    let record = BaseRecord::<(), str>::to("t").partition(partition).payload(&value);
+    producer.send(record).map_err(|(error, _)| error).unwrap();
 }
 
 fn settings(cluster: &Cluster) -> SourceSettings {
@@ -186,6 +188,39 @@ fn a_partition_moves_only_when_its_reader_is_done() {
     two.leave();
     assert_eq!(wait_for(&one_events, assigned), [*moving]);
     assert_eq!(read(&one.start(*moving, 9).unwrap(), 1), [9]);
+}
+
+#[test]
+fn a_record_that_comes_to_the_end_of_the_log_in_a_rebalance_is_read() {
+    let cluster = cluster(2);
+    let (one, one_events) = Consumer::join(&settings(&cluster)).unwrap();
+    assert_eq!(wait_for(&one_events, assigned), [0, 1]);
+    let queues = [one.start(0, 0).unwrap(), one.start(1, 0).unwrap()];
+    for queue in &queues {
+        read_to_end(queue);
+    }
+    let (_two, _two_events) = Consumer::join(&settings(&cluster)).unwrap();
+    let (moving, done) = wait_for(&one_events, |event| match event {
+        SourceEvent::Revoked { partitions, lost: false, done } => Some((partitions[0], done)),
+        _ => None,
+    });
+    let kept = 1 - moving;
+    let producer: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).create().unwrap();
+    (10..12).for_each(|offset| send(&producer, kept, offset));
+    producer.flush(WAIT).unwrap();
+    done.done();
+    assert_eq!(read(&queues[kept as usize], 2), [10, 11]);
+}
+
+/// Reads until the client says that there is no more.
+fn read_to_end(queue: &PartitionQueue) {
+    let deadline = Instant::now() + WAIT;
+    let mut fetch = Fetch::with_capacity(100);
+    while !fetch.errors().iter().any(|error| matches!(error, FetchError::PartitionEnd { .. })) {
+        assert!(Instant::now() < deadline, "the end was not told in time");
+        queue.read(&mut fetch, Duration::from_millis(20));
+    }
 }
 
 #[test]
