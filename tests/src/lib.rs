@@ -3,8 +3,8 @@
 pub mod kafka;
 pub mod model;
 pub mod pipeline;
-pub mod worlds;
 pub mod python;
 pub mod registry;
 pub mod server;
 pub mod setup;
+pub mod worlds;

@@ -4,27 +4,23 @@
 //! watermark, the seal and the position never go back (L5); a replay from the anchor gives nothing out before the position
 //! that was committed, and afterwards exactly what it would have given out before (L3).
 
+mod closing;
+mod judging;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow_cast::display::array_value_to_string;
-
 use crate::batch::OpenBatch;
-use crate::emission::{Emission, Emissions, Reason, Refused, Seal, Verdict, Verdicts};
+use crate::emission::{Emissions, Verdicts};
 use crate::error::Error;
-use crate::fetch::{Fetch, Undecodable};
+use crate::fetch::Fetch;
 use crate::fold::Fold;
 use crate::groups::GroupIndex;
 use crate::judge::Judged;
-use crate::open::{OpenWindow, OpenWindows};
+use crate::open::OpenWindows;
 use crate::program::Program;
 use crate::progress::{BatchKey, Decree, Point, Progress};
 use crate::units::{EventTime, LogTime, Offset};
-
-/// How many records ahead the id sets are looked up.
-const LOOK_AHEAD: usize = 32;
-/// Groups are renumbered only when there are more than this.
-const MANY_GROUPS: usize = 4096;
 
 /// The lane's view of one partition.
 pub struct Lane {
@@ -202,250 +198,6 @@ impl Lane {
     /// How many cells (a group in an open window) there is room for; those of closed windows are used again.
     pub fn cells(&self) -> usize {
         self.fold.cells()
-    }
-
-    fn rows_before(&mut self, until: Offset, pass: &mut Pass<'_>) -> Result<(), Error> {
-        let offsets = pass.fetch.offsets;
-        let end = pass.row + offsets[pass.row..].partition_point(|offset| *offset < until.0);
-        while pass.row < end {
-            let block = (pass.row + LOOK_AHEAD).min(end);
-            self.look_ahead(&pass.judged.ids[pass.row..block]);
-            while pass.row < block {
-                self.row(pass)?;
-                pass.row += 1;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the home slots of the ids to come; the loads do not depend on one another, so their cache misses overlap.
-    fn look_ahead(&self, ids: &[u128]) {
-        let mut seen = 0;
-        for open in self.windows.iter() {
-            seen = ids.iter().fold(seen, |seen, id| seen ^ open.ids.home_content(*id));
-        }
-        std::hint::black_box(seen);
-    }
-
-    #[inline]
-    fn row(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
-        let row = pass.row;
-        let (offset, log_time) = (Offset(pass.fetch.offsets[row]), pass.fetch.log_times[row]);
-        self.arrive(offset, log_time, pass)?;
-        let time = EventTime(pass.judged.times[row]);
-        let ahead = time.0.saturating_sub(log_time) > self.program.max_future_skew;
-        let verdict = if ahead || pass.judged.sound.as_ref().is_some_and(|sound| !sound.value(row)) {
-            self.refuse_row(row, time, LogTime(log_time), pass)
-        } else {
-            self.valid_row(row, time, pass)
-        };
-        self.conclude(verdict, offset, log_time);
-        if self.watermark >= self.next_seal {
-            self.settle(pass.judged)?;
-            self.seal(Offset(offset.0 + 1), offset >= self.silent_until, &mut pass.out)?;
-        }
-        Ok(())
-    }
-
-    fn undecodable(&mut self, bad: &Undecodable, pass: &mut Pass<'_>) -> Result<(), Error> {
-        self.arrive(bad.offset, bad.log_time.0, pass)?;
-        self.refuse(bad.offset, Reason::Undecodable(bad.reason.clone()), &mut pass.out);
-        self.conclude(Verdict::Undecodable, bad.offset, bad.log_time.0);
-        Ok(())
-    }
-
-    /// A judged-valid record: filtered, late, duplicate or counted; it moves the watermark.
-    #[inline]
-    fn valid_row(&mut self, row: usize, time: EventTime, pass: &mut Pass<'_>) -> Verdict {
-        let verdict = if pass.judged.passes.as_ref().is_some_and(|passes| !passes.value(row)) {
-            Verdict::Filtered
-        } else if time < self.watermark && self.program.windows.of(time).end <= self.watermark {
-            self.late_row(row, time, pass);
-            Verdict::Late
-        } else {
-            self.remember(row, time, pass)
-        };
-        self.latest = self.latest.max(time);
-        self.watermark = self.watermark.max(time.minus(self.program.delay));
-        verdict
-    }
-
-    #[inline]
-    fn remember(&mut self, row: usize, time: EventTime, pass: &Pass<'_>) -> Verdict {
-        let offset = Offset(pass.fetch.offsets[row]);
-        let here = here(self.batch.as_ref(), self.batch_before, self.watermark, self.last_log_time, offset);
-        let index = self.windows.index_of(&self.program.windows, time, || here);
-        if !self.windows.remember(index, pass.judged.ids[row]) {
-            return Verdict::Duplicate;
-        }
-        let open = self.windows.at(index);
-        open.records += 1;
-        let cell = open.cell(pass.judged.groups[row], || self.fold.take_cell());
-        self.fold.queue(row, cell);
-        Verdict::Counted
-    }
-
-    #[cold]
-    fn late_row(&mut self, row: usize, time: EventTime, pass: &mut Pass<'_>) {
-        if self.program.late_to_dead_letter {
-            let reason = Reason::Late { window_end: self.program.windows.of(time).end, watermark: self.watermark };
-            self.refuse(Offset(pass.fetch.offsets[row]), reason, &mut pass.out);
-        }
-    }
-
-    #[cold]
-    fn refuse_row(&mut self, row: usize, event_time: EventTime, log_time: LogTime, pass: &mut Pass<'_>) -> Verdict {
-        let missing = |column: usize| pass.fetch.rows.column(column).is_null(row);
-        let reason = if missing(self.program.event_time) {
-            Reason::EventTimeMissing
-        } else if event_time.0.saturating_sub(log_time.0) > self.program.max_future_skew {
-            Reason::EventTimeFuture { event_time, log_time }
-        } else if missing(self.program.event_id) {
-            Reason::EventIdMissing
-        } else {
-            let rule = pass.judged.broken_rule(&self.program, row);
-            Reason::Rule(rule.expect("a row is unsound only for a null or a broken dead-letter rule"))
-        };
-        self.refuse(Offset(pass.fetch.offsets[row]), reason, &mut pass.out);
-        Verdict::Invalid
-    }
-
-    fn refuse(&self, offset: Offset, reason: Reason, out: &mut Emissions) {
-        if offset >= self.silent_until {
-            out.refused.push(Refused { offset, reason });
-        }
-    }
-
-    /// Before a record is judged: decrees that fell before it, and the end of the batch when it belongs to another.
-    #[inline]
-    fn arrive(&mut self, offset: Offset, log_time: i64, pass: &mut Pass<'_>) -> Result<(), Error> {
-        debug_assert!(offset >= self.position, "a fetch begins at the position and rises");
-        if !self.to_apply.is_empty() {
-            self.apply_decrees(offset, pass)?;
-        }
-        if self.batch.as_ref().is_none_or(|batch| !batch.holds(offset.0, log_time)) {
-            self.count_rules(pass);
-            self.end_batch(offset, offset >= self.silent_until, &mut pass.out);
-            let anchor = self.windows.earliest(self.here(offset));
-            let rules = self.program.rules.len();
-            self.batch = Some(OpenBatch::new(&self.program.batch, rules, offset, LogTime(log_time), anchor));
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn conclude(&mut self, verdict: Verdict, offset: Offset, log_time: i64) {
-        if let Some(batch) = &mut self.batch {
-            batch.record(verdict, log_time);
-        }
-        if offset >= self.silent_until {
-            self.verdicts.add(verdict);
-        }
-        self.last_log_time = LogTime(log_time);
-        self.position = Offset(offset.0 + 1);
-    }
-
-    fn apply_decrees(&mut self, reached: Offset, pass: &mut Pass<'_>) -> Result<(), Error> {
-        while let Some(decree) = self.to_apply.pop_front_if(|decree| decree.at <= reached) {
-            self.count_rules(pass);
-            self.settle(pass.judged)?;
-            let unsent = self.pending && self.to_apply.is_empty() && decree.at == self.silent_until;
-            self.position = self.position.max(decree.at);
-            self.apply(decree, unsent, &mut pass.out)?;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, decree: Decree, loud: bool, out: &mut Emissions) -> Result<(), Error> {
-        self.end_batch(decree.at, loud, out);
-        self.batch_before = None;
-        self.watermark = self.watermark.max(decree.watermark);
-        self.seal(decree.at, loud, out)?;
-        // One for each position is enough, the last.
-        self.decrees.retain(|earlier| earlier.at != decree.at);
-        self.decrees.push(decree);
-        self.forget_decrees();
-        Ok(())
-    }
-
-    /// Forgets the decrees that the anchor's watermark holds, so that they do not pile up (L8).
-    fn forget_decrees(&mut self) {
-        if !self.decrees.is_empty() {
-            let anchor = self.anchor().offset;
-            self.decrees.retain(|decree| decree.at > anchor);
-        }
-    }
-
-    fn end_batch(&mut self, end: Offset, loud: bool, out: &mut Emissions) {
-        self.batch_before = self.batch.as_ref().map(|batch| batch.key);
-        if let Some(batch) = self.batch.take()
-            && loud
-        {
-            out.items.push(Emission::Report(batch.report(end)));
-        }
-    }
-
-    /// Closes the windows that the watermark has reached and raises the seal.
-    fn seal(&mut self, at: Offset, loud: bool, out: &mut Emissions) -> Result<(), Error> {
-        let until = self.program.windows.floor(self.watermark);
-        if until <= self.sealed {
-            return Ok(());
-        }
-        let mut closed = Vec::new();
-        for open in self.windows.close(until) {
-            if loud {
-                let (partials, windows) = self.fold.partials(&open, at, &self.groups)?;
-                out.items.extend(partials.into_iter().map(Emission::Partial));
-                closed.extend(windows);
-            }
-            self.fold.release(&open);
-        }
-        if loud {
-            out.items.push(Emission::Seal(Seal { until, at, closed }));
-        }
-        self.sealed = until;
-        self.next_seal = after(until, self.program.windows.size);
-        Ok(())
-    }
-
-    fn settle(&mut self, judged: &Judged) -> Result<(), Error> {
-        self.fold.settle(&judged.arguments).map_err(|overflow| {
-            let owner = self.windows.iter().find(|open| open.groups().any(|(_, cell)| cell == overflow.cell));
-            let window = owner.expect("a cell belongs to an open window until it is released").window;
-            Error::Overflow { measure: self.program.measures[overflow.measure].name.clone(), window }
-        })
-    }
-
-    /// Counts what the rules say of the rows since the last count, all of which belong to the open batch.
-    fn count_rules(&mut self, pass: &mut Pass<'_>) {
-        let (from, to) = (std::mem::replace(&mut pass.uncounted, pass.row), pass.row);
-        let Some(batch) = self.batch.as_mut().filter(|_| from < to) else { return };
-        let ids = pass.fetch.rows.column(self.program.event_id);
-        let id = |row: usize| (!ids.is_null(row)).then(|| array_value_to_string(ids, row).unwrap_or_default());
-        for (rule, check) in pass.judged.checks.iter().enumerate() {
-            batch.check(rule, check, from, to, pass.fetch.offsets, id);
-        }
-        if let Some((latencies, known)) = &pass.judged.latencies {
-            let rows = (from..to).filter(|row| known.as_ref().is_none_or(|known| known.value(*row)));
-            rows.for_each(|row| batch.latency.add(latencies[row]));
-        }
-    }
-
-    fn here(&self, offset: Offset) -> Point {
-        here(self.batch.as_ref(), self.batch_before, self.watermark, self.last_log_time, offset)
-    }
-
-    /// Renumbers the groups when most have no open window any more, so that they do not grow with uptime (L8).
-    fn forget_groups(&mut self) {
-        if self.groups.len() < MANY_GROUPS {
-            return;
-        }
-        let mut live = vec![false; self.groups.len()];
-        self.windows.iter().flat_map(OpenWindow::groups).for_each(|(group, _)| live[group as usize] = true);
-        if live.iter().filter(|live| **live).count() * 2 < live.len() {
-            let new = self.groups.retain(|group| live[group as usize]);
-            self.windows.iter_mut().for_each(|open| open.renumber(&new));
-        }
     }
 }
 

@@ -1,0 +1,119 @@
+//! What ends: batches, windows, decrees that have been met, groups that nobody holds any more.
+
+use arrow_cast::display::array_value_to_string;
+
+use super::{Lane, Pass, after, here};
+use crate::emission::{Emission, Emissions, Seal};
+use crate::error::Error;
+use crate::judge::Judged;
+use crate::open::OpenWindow;
+use crate::progress::{Decree, Point};
+use crate::units::Offset;
+
+/// Groups are renumbered only when there are more than this.
+const MANY_GROUPS: usize = 4096;
+
+impl Lane {
+    pub(super) fn apply_decrees(&mut self, reached: Offset, pass: &mut Pass<'_>) -> Result<(), Error> {
+        while let Some(decree) = self.to_apply.pop_front_if(|decree| decree.at <= reached) {
+            self.count_rules(pass);
+            self.settle(pass.judged)?;
+            let unsent = self.pending && self.to_apply.is_empty() && decree.at == self.silent_until;
+            self.position = self.position.max(decree.at);
+            self.apply(decree, unsent, &mut pass.out)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn apply(&mut self, decree: Decree, loud: bool, out: &mut Emissions) -> Result<(), Error> {
+        self.end_batch(decree.at, loud, out);
+        self.batch_before = None;
+        self.watermark = self.watermark.max(decree.watermark);
+        self.seal(decree.at, loud, out)?;
+        // One for each position is enough, the last.
+        self.decrees.retain(|earlier| earlier.at != decree.at);
+        self.decrees.push(decree);
+        self.forget_decrees();
+        Ok(())
+    }
+
+    /// Forgets the decrees that the anchor's watermark holds, so that they do not pile up (L8).
+    pub(super) fn forget_decrees(&mut self) {
+        if !self.decrees.is_empty() {
+            let anchor = self.anchor().offset;
+            self.decrees.retain(|decree| decree.at > anchor);
+        }
+    }
+
+    pub(super) fn end_batch(&mut self, end: Offset, loud: bool, out: &mut Emissions) {
+        self.batch_before = self.batch.as_ref().map(|batch| batch.key);
+        if let Some(batch) = self.batch.take()
+            && loud
+        {
+            out.items.push(Emission::Report(batch.report(end)));
+        }
+    }
+
+    /// Closes the windows that the watermark has reached and raises the seal.
+    pub(super) fn seal(&mut self, at: Offset, loud: bool, out: &mut Emissions) -> Result<(), Error> {
+        let until = self.program.windows.floor(self.watermark);
+        if until <= self.sealed {
+            return Ok(());
+        }
+        let mut closed = Vec::new();
+        for open in self.windows.close(until) {
+            if loud {
+                let (partials, windows) = self.fold.partials(&open, at, &self.groups)?;
+                out.items.extend(partials.into_iter().map(Emission::Partial));
+                closed.extend(windows);
+            }
+            self.fold.release(&open);
+        }
+        if loud {
+            out.items.push(Emission::Seal(Seal { until, at, closed }));
+        }
+        self.sealed = until;
+        self.next_seal = after(until, self.program.windows.size);
+        Ok(())
+    }
+
+    pub(super) fn settle(&mut self, judged: &Judged) -> Result<(), Error> {
+        self.fold.settle(&judged.arguments).map_err(|overflow| {
+            let owner = self.windows.iter().find(|open| open.groups().any(|(_, cell)| cell == overflow.cell));
+            let window = owner.expect("a cell belongs to an open window until it is released").window;
+            Error::Overflow { measure: self.program.measures[overflow.measure].name.clone(), window }
+        })
+    }
+
+    /// Counts what the rules say of the rows since the last count, all of which belong to the open batch.
+    pub(super) fn count_rules(&mut self, pass: &mut Pass<'_>) {
+        let (from, to) = (std::mem::replace(&mut pass.uncounted, pass.row), pass.row);
+        let Some(batch) = self.batch.as_mut().filter(|_| from < to) else { return };
+        let ids = pass.fetch.rows.column(self.program.event_id);
+        let id = |row: usize| (!ids.is_null(row)).then(|| array_value_to_string(ids, row).unwrap_or_default());
+        for (rule, check) in pass.judged.checks.iter().enumerate() {
+            batch.check(rule, check, from, to, pass.fetch.offsets, id);
+        }
+        if let Some((latencies, known)) = &pass.judged.latencies {
+            let rows = (from..to).filter(|row| known.as_ref().is_none_or(|known| known.value(*row)));
+            rows.for_each(|row| batch.latency.add(latencies[row]));
+        }
+    }
+
+    pub(super) fn here(&self, offset: Offset) -> Point {
+        here(self.batch.as_ref(), self.batch_before, self.watermark, self.last_log_time, offset)
+    }
+
+    /// Renumbers the groups when most have no open window any more, so that they do not grow with uptime (L8).
+    pub(super) fn forget_groups(&mut self) {
+        if self.groups.len() < MANY_GROUPS {
+            return;
+        }
+        let mut live = vec![false; self.groups.len()];
+        self.windows.iter().flat_map(OpenWindow::groups).for_each(|(group, _)| live[group as usize] = true);
+        if live.iter().filter(|live| **live).count() * 2 < live.len() {
+            let new = self.groups.retain(|group| live[group as usize]);
+            self.windows.iter_mut().for_each(|open| open.renumber(&new));
+        }
+    }
+}

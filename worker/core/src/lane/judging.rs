@@ -1,0 +1,160 @@
+//! The row loop: each record of a fetch in turn gets its one verdict, and the watermark moves.
+
+use super::{Lane, Pass, here};
+use crate::batch::OpenBatch;
+use crate::emission::{Emissions, Reason, Refused, Verdict};
+use crate::error::Error;
+use crate::fetch::Undecodable;
+use crate::units::{EventTime, LogTime, Offset};
+
+/// How many records ahead the id sets are looked up.
+const LOOK_AHEAD: usize = 32;
+
+impl Lane {
+    pub(super) fn rows_before(&mut self, until: Offset, pass: &mut Pass<'_>) -> Result<(), Error> {
+        let offsets = pass.fetch.offsets;
+        let end = pass.row + offsets[pass.row..].partition_point(|offset| *offset < until.0);
+        while pass.row < end {
+            let block = (pass.row + LOOK_AHEAD).min(end);
+            self.look_ahead(&pass.judged.ids[pass.row..block]);
+            while pass.row < block {
+                self.row(pass)?;
+                pass.row += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the home slots of the ids to come; the loads do not depend on one another, so their cache misses overlap.
+    pub(super) fn look_ahead(&self, ids: &[u128]) {
+        let mut seen = 0;
+        for open in self.windows.iter() {
+            seen = ids.iter().fold(seen, |seen, id| seen ^ open.ids.home_content(*id));
+        }
+        std::hint::black_box(seen);
+    }
+
+    #[inline]
+    pub(super) fn row(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
+        let row = pass.row;
+        let (offset, log_time) = (Offset(pass.fetch.offsets[row]), pass.fetch.log_times[row]);
+        self.arrive(offset, log_time, pass)?;
+        let time = EventTime(pass.judged.times[row]);
+        let ahead = time.0.saturating_sub(log_time) > self.program.max_future_skew;
+        let verdict = if ahead || pass.judged.sound.as_ref().is_some_and(|sound| !sound.value(row)) {
+            self.refuse_row(row, time, LogTime(log_time), pass)
+        } else {
+            self.valid_row(row, time, pass)
+        };
+        self.conclude(verdict, offset, log_time);
+        if self.watermark >= self.next_seal {
+            self.settle(pass.judged)?;
+            self.seal(Offset(offset.0 + 1), offset >= self.silent_until, &mut pass.out)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn undecodable(&mut self, bad: &Undecodable, pass: &mut Pass<'_>) -> Result<(), Error> {
+        self.arrive(bad.offset, bad.log_time.0, pass)?;
+        self.refuse(bad.offset, Reason::Undecodable(bad.reason.clone()), &mut pass.out);
+        self.conclude(Verdict::Undecodable, bad.offset, bad.log_time.0);
+        Ok(())
+    }
+
+    /// A judged-valid record: filtered, late, duplicate or counted; it moves the watermark.
+    #[inline]
+    pub(super) fn valid_row(&mut self, row: usize, time: EventTime, pass: &mut Pass<'_>) -> Verdict {
+        let verdict = if pass.judged.passes.as_ref().is_some_and(|passes| !passes.value(row)) {
+            Verdict::Filtered
+        } else if time < self.watermark && self.program.windows.of(time).end <= self.watermark {
+            self.late_row(row, time, pass);
+            Verdict::Late
+        } else {
+            self.remember(row, time, pass)
+        };
+        self.latest = self.latest.max(time);
+        self.watermark = self.watermark.max(time.minus(self.program.delay));
+        verdict
+    }
+
+    #[inline]
+    pub(super) fn remember(&mut self, row: usize, time: EventTime, pass: &Pass<'_>) -> Verdict {
+        let offset = Offset(pass.fetch.offsets[row]);
+        let here = here(self.batch.as_ref(), self.batch_before, self.watermark, self.last_log_time, offset);
+        let index = self.windows.index_of(&self.program.windows, time, || here);
+        if !self.windows.remember(index, pass.judged.ids[row]) {
+            return Verdict::Duplicate;
+        }
+        let open = self.windows.at(index);
+        open.records += 1;
+        let cell = open.cell(pass.judged.groups[row], || self.fold.take_cell());
+        self.fold.queue(row, cell);
+        Verdict::Counted
+    }
+
+    #[cold]
+    pub(super) fn late_row(&mut self, row: usize, time: EventTime, pass: &mut Pass<'_>) {
+        if self.program.late_to_dead_letter {
+            let reason = Reason::Late { window_end: self.program.windows.of(time).end, watermark: self.watermark };
+            self.refuse(Offset(pass.fetch.offsets[row]), reason, &mut pass.out);
+        }
+    }
+
+    #[cold]
+    pub(super) fn refuse_row(
+        &mut self,
+        row: usize,
+        event_time: EventTime,
+        log_time: LogTime,
+        pass: &mut Pass<'_>,
+    ) -> Verdict {
+        let missing = |column: usize| pass.fetch.rows.column(column).is_null(row);
+        let reason = if missing(self.program.event_time) {
+            Reason::EventTimeMissing
+        } else if event_time.0.saturating_sub(log_time.0) > self.program.max_future_skew {
+            Reason::EventTimeFuture { event_time, log_time }
+        } else if missing(self.program.event_id) {
+            Reason::EventIdMissing
+        } else {
+            let rule = pass.judged.broken_rule(&self.program, row);
+            Reason::Rule(rule.expect("a row is unsound only for a null or a broken dead-letter rule"))
+        };
+        self.refuse(Offset(pass.fetch.offsets[row]), reason, &mut pass.out);
+        Verdict::Invalid
+    }
+
+    pub(super) fn refuse(&self, offset: Offset, reason: Reason, out: &mut Emissions) {
+        if offset >= self.silent_until {
+            out.refused.push(Refused { offset, reason });
+        }
+    }
+
+    /// Before a record is judged: decrees that fell before it, and the end of the batch when it belongs to another.
+    #[inline]
+    pub(super) fn arrive(&mut self, offset: Offset, log_time: i64, pass: &mut Pass<'_>) -> Result<(), Error> {
+        debug_assert!(offset >= self.position, "a fetch begins at the position and rises");
+        if !self.to_apply.is_empty() {
+            self.apply_decrees(offset, pass)?;
+        }
+        if self.batch.as_ref().is_none_or(|batch| !batch.holds(offset.0, log_time)) {
+            self.count_rules(pass);
+            self.end_batch(offset, offset >= self.silent_until, &mut pass.out);
+            let anchor = self.windows.earliest(self.here(offset));
+            let rules = self.program.rules.len();
+            self.batch = Some(OpenBatch::new(&self.program.batch, rules, offset, LogTime(log_time), anchor));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn conclude(&mut self, verdict: Verdict, offset: Offset, log_time: i64) {
+        if let Some(batch) = &mut self.batch {
+            batch.record(verdict, log_time);
+        }
+        if offset >= self.silent_until {
+            self.verdicts.add(verdict);
+        }
+        self.last_log_time = LogTime(log_time);
+        self.position = Offset(offset.0 + 1);
+    }
+}
