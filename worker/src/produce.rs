@@ -21,8 +21,8 @@ use crate::source::batch::Record;
 use crate::source::{WhoActs, classify};
 use delivery::Deliveries;
 
-/// How long a send waits for room in a full queue.
-const ROOM_WAIT: Duration = Duration::from_mins(1);
+/// How long a send waits for room in a full queue; it can be tried again.
+const ROOM_WAIT: Duration = Duration::from_secs(1);
 
 /// What the proof of delivery relies on; the user cannot change it.
 const BINDING: [(&str, &str); 5] = [
@@ -151,7 +151,7 @@ impl Producer {
         Ok(Self { client })
     }
 
-    /// Puts a record on its way to `partition`. Waits up to a minute when the queue is full.
+    /// Puts a record on its way to `partition`. Waits up to a second when the queue is full.
     pub fn send(
         &self,
         topic: &str,

@@ -73,8 +73,7 @@ impl LaneTask {
                 cut = Instant::now();
             }
             if let Some(target) = self.drain {
-                let mut waiting = self.owned.values_mut();
-                waiting.try_for_each(|owned| owned.drain(&self.shared, target))?;
+                self.drain(target)?;
             }
             if reached_end || reported.elapsed() >= REPORT_INTERVAL {
                 self.report();
@@ -82,6 +81,27 @@ impl LaneTask {
             }
         }
         Ok(())
+    }
+
+    /// Decrees the end of a bounded run in all partitions that have been read.
+    fn drain(&mut self, target: EventTime) -> Result<(), IngestError> {
+        let mut lost = Vec::new();
+        for (partition, owned) in &mut self.owned {
+            match owned.drain(&self.shared, target) {
+                Err(error) if error.is_lost_partition() => lost.push(*partition),
+                drained => drained?,
+            }
+        }
+        self.forget(&lost);
+        Ok(())
+    }
+
+    /// Drops partitions that belong to another worker now.
+    fn forget(&mut self, lost: &[i32]) {
+        for partition in lost {
+            self.owned.remove(partition);
+            self.shared.status.remove_partition(*partition);
+        }
     }
 
     /// Takes in commands; waits for one when there is nothing else to do.
@@ -105,6 +125,9 @@ impl LaneTask {
     fn take_waiting(&mut self) -> Result<(), IngestError> {
         let due: Vec<i32> = self.waiting.iter().filter(|(_, at)| **at <= Instant::now()).map(|(p, _)| *p).collect();
         for partition in due {
+            if self.shared.stop.is_requested() {
+                return Ok(());
+            }
             let task = format!("partition {partition}");
             match self.take(partition) {
                 Ok(owned) => {
@@ -129,6 +152,9 @@ impl LaneTask {
     /// Reads the committed progress, raises the incarnation, fences, and starts at the anchor.
     fn take(&self, partition: i32) -> Result<Owned, IngestError> {
         let shared = &self.shared;
+        for topic in [&shared.plan.partials_topic, &shared.plan.dead_letter_topic] {
+            shared.consumer.expect_topic(topic, ASK)?;
+        }
         let log = shared.consumer.watermarks(partition, ASK)?;
         let committed = shared.consumer.committed_with_metadata(&[partition], ASK)?.pop();
         let committed = committed.and_then(|committed| Some((committed.offset?, committed.metadata)));
@@ -176,6 +202,8 @@ impl LaneTask {
                 Ok(()) => self.shared.status.recovered("commit"),
                 Err(error) if error.retry() => {
                     self.shared.status.trouble("commit", error.reason(), error.to_string());
+                    // The others would wait as long, for the same broker.
+                    break;
                 }
                 Err(error) => {
                     tracing::warn!(partition, %error, "the partition belongs to another worker now");
@@ -183,10 +211,7 @@ impl LaneTask {
                 }
             }
         }
-        for partition in lost {
-            self.owned.remove(&partition);
-            self.shared.status.remove_partition(partition);
-        }
+        self.forget(&lost);
         Ok(())
     }
 

@@ -10,7 +10,7 @@ mod refused;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::error::ArrowError;
 use plan::Plan;
@@ -27,8 +27,12 @@ use crate::stop::Stop;
 
 pub(crate) use group::GroupTask;
 
-/// How long one wait for acknowledgements lasts before it is told and tried again.
-const FLUSH_WAIT: Duration = Duration::from_secs(10);
+/// How long a wait for acknowledgements, or for room, lasts before it is told; it goes on.
+const TELL_AFTER: Duration = Duration::from_secs(10);
+/// How often a waiting lane looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(250);
+/// How long acknowledgements are still waited for when the worker is to stop.
+const LAST_WAIT: Duration = Duration::from_secs(5);
 
 /// Ingest cannot go on.
 #[derive(Debug, Error)]
@@ -132,28 +136,47 @@ impl Shared {
         ];
         let key = record.from.partition.to_string();
         let value = record.encode()?;
-        self.producer.send(&self.plan.partials_topic, output as i32, Some(key.as_bytes()), Some(&value), &headers)?;
-        Ok(())
+        let topic = &self.plan.partials_topic;
+        self.insist(|_| self.producer.send(topic, output as i32, Some(key.as_bytes()), Some(&value), &headers))
     }
 
     fn send_dead_letter(&self, record: &Record, letter: &DeadLetter<'_>) -> Result<(), IngestError> {
-        self.producer.send_dead_letter(&self.plan.dead_letter_topic, record, letter)?;
-        Ok(())
+        self.insist(|_| self.producer.send_dead_letter(&self.plan.dead_letter_topic, record, letter))
     }
 
-    /// Waits until everything sent is acknowledged, however long the broker is away.
+    /// Waits until everything sent is acknowledged, however long the broker is away; a little while only when the worker is to
+    /// stop.
     fn flush(&self) -> Result<(), IngestError> {
+        self.insist(|waited| match self.producer.flush_acked(LOOK) {
+            Err(ProduceError::AwaitAcks { in_flight, waited: last, last_words }) => {
+                Err(ProduceError::AwaitAcks { in_flight, waited: waited + last, last_words })
+            }
+            flushed => flushed,
+        })
+    }
+
+    /// Repeats what the producer could not do in time; `action` is told how long that has lasted.
+    fn insist(&self, action: impl Fn(Duration) -> Result<(), ProduceError>) -> Result<(), IngestError> {
+        let begun = Instant::now();
+        let (mut told, mut last) = (false, None);
         loop {
-            match self.producer.flush_acked(FLUSH_WAIT) {
-                Ok(()) => {
-                    self.status.recovered("producer");
-                    return Ok(());
-                }
-                Err(error) if error.retry() && !self.stop.is_requested() => {
-                    self.status.trouble("producer", "BrokerUnreachable", error.to_string());
-                }
+            let error = match action(begun.elapsed()) {
+                Ok(()) => break,
+                Err(error) if error.retry() => error,
                 Err(error) => return Err(error.into()),
+            };
+            let now = Instant::now();
+            if self.stop.is_requested() && now >= *last.get_or_insert(now + LAST_WAIT) {
+                return Err(IngestError::Stopped);
+            }
+            if begun.elapsed() >= TELL_AFTER {
+                told = true;
+                self.status.trouble("producer", "BrokerUnreachable", error.to_string());
             }
         }
+        if told {
+            self.status.recovered("producer");
+        }
+        Ok(())
     }
 }

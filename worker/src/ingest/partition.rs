@@ -23,6 +23,8 @@ use crate::wire::{ledger, partial_content, report_body, seal_body};
 const READ_WAIT: Duration = Duration::from_millis(5);
 /// How long a commit is tried before the lane goes on and tries again at its next cut.
 const COMMIT_WAIT: Duration = Duration::from_secs(5);
+/// Before a commit that cannot be left for later is tried again.
+const COMMIT_PAUSE: Duration = Duration::from_millis(200);
 
 /// A partition in this worker's hands.
 pub(super) struct Owned {
@@ -195,11 +197,15 @@ impl Owned {
         }
         let decreed = self.lane.decree(target)?;
         shared.flush()?;
-        commit(shared, self.partition, &decreed.progress)?;
+        commit_surely(shared, self.partition, &decreed.progress)?;
         self.emit(shared, &decreed.emissions)?;
         shared.flush()?;
         self.drained = true;
-        self.commit(shared)
+        // If it is not written down now, the next cut does it.
+        match self.commit(shared) {
+            Err(error) if error.retry() => Ok(()),
+            committed => committed,
+        }
     }
 
     /// What is known of the partition.
@@ -227,6 +233,22 @@ impl Owned {
 pub(super) fn commit(shared: &Shared, partition: i32, progress: &Progress) -> Result<(), IngestError> {
     shared.consumer.commit(partition, progress.position.0, &encode(progress), COMMIT_WAIT)?;
     Ok(())
+}
+
+/// Commits `progress`, however long the broker is away.
+fn commit_surely(shared: &Shared, partition: i32, progress: &Progress) -> Result<(), IngestError> {
+    loop {
+        match commit(shared, partition, progress) {
+            Err(error) if error.retry() => shared.status.trouble("commit", error.reason(), error.to_string()),
+            committed => {
+                shared.status.recovered("commit");
+                return committed;
+            }
+        }
+        if shared.stop.wait(COMMIT_PAUSE) {
+            return Err(IngestError::Stopped);
+        }
+    }
 }
 
 fn reason_of(error: &FetchError) -> &'static str {

@@ -118,10 +118,11 @@ impl PartitionQueue {
                 order.hand_out(fetch.records.last().map(Record::offset), fetch.end());
             }
             Go::Back(offset) => {
+                eprintln!("DIAG back {offset} {:?} {:?}", fetch.records.first().map(Record::offset), fetch.errors);
                 fetch.clear();
                 match (self.seek)(offset) {
-                    Ok(()) => order.went_back(),
-                    Err(error) => tracing::debug!(target: "kafka", %error, offset, "going back; tried again"),
+                    Ok(()) => { eprintln!("DIAG sought"); order.went_back() }
+                    Err(error) => eprintln!("DIAG seek {error}"), #[cfg(any())] Err(error) => tracing::debug!(target: "kafka", %error, offset, "going back; tried again"),
                 }
             }
         }

@@ -9,11 +9,12 @@ use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::batch::PartitionQueue;
+use super::commit::commit_within;
 use super::error::{SourceError, classify, is_behind_the_group};
 use super::link::Link;
 use super::membership::{Membership, SourceEvent};
@@ -27,6 +28,8 @@ const PROBE_PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration:
 const PROBE_WAIT: Duration = Duration::from_secs(1);
 /// Pauses between tries of a commit.
 const COMMIT_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// How long leaving the group may take while the broker answers, and while it does not.
+const LEAVE_WAIT: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(2));
 /// A revocation waits this long for the lanes (`max.poll.interval.ms` is 300 s).
 const REVOKE_WAIT: Duration = Duration::from_mins(1);
 
@@ -109,19 +112,12 @@ impl Consumer {
 
     /// How many partitions the topic has.
     pub fn partition_count(&self, wait: Duration) -> Result<u32, SourceError> {
-        let topic = || self.topic.clone();
-        let metadata = self
-            .base
-            .fetch_metadata(Some(&self.topic), wait)
-            .map_err(|source| SourceError::AskTopic { topic: topic(), source })?;
-        self.base.context().answered();
-        let found = metadata.topics().iter().find(|found| found.name() == self.topic);
-        let found = found.ok_or_else(|| SourceError::FindTopic { topic: topic() })?;
-        match found.error().map(Code::from) {
-            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Err(SourceError::FindTopic { topic: topic() }),
-            Some(code) => Err(SourceError::AskTopic { topic: topic(), source: KafkaError::MetadataFetch(code) }),
-            None => Ok(found.partitions().len() as u32),
-        }
+        partition_count(&self.base, &self.topic, wait)
+    }
+
+    /// Whether there is such a topic: what is sent to one that is missing is lost.
+    pub fn expect_topic(&self, topic: &str, wait: Duration) -> Result<(), SourceError> {
+        partition_count(&self.base, topic, wait).map(drop)
     }
 
     /// The ends of a partition's log, asked for now.
@@ -166,7 +162,8 @@ impl Consumer {
         element.set_metadata(metadata);
         let mut pause = COMMIT_PAUSE.0;
         loop {
-            let Err(source) = self.base.commit(&list, CommitMode::Sync) else {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Err(source) = commit_within(&self.base, &list, left) else {
                 self.base.context().answered();
                 return Ok(());
             };
@@ -182,24 +179,61 @@ impl Consumer {
     }
 
     /// Leaves the group and waits for it: partitions are revoked first, as [`SourceEvent::Revoked`], so the events must be
-    /// served (or their receiver dropped) until this returns. A static member keeps its place.
+    /// served (or their receiver dropped) until this returns. A static member keeps its place. Without the broker it is not
+    /// waited for long: the group finds out by itself.
     pub fn leave(mut self) {
         self.stop();
     }
 
     fn stop(&mut self) {
         self.leaving.store(true, Ordering::Release);
-        if let Some(server) = self.server.take()
-            && server.join().is_err()
-        {
-            tracing::error!("the thread that serves the consumer group panicked");
-        }
+        let Some(server) = self.server.take() else { return };
+        let wait = if self.link() == Link::Up { LEAVE_WAIT.0 } else { LEAVE_WAIT.1 };
+        join_within(server, wait, "the thread that serves the consumer group");
     }
 }
 
 impl Drop for Consumer {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+fn partition_count(base: &BaseConsumer<Membership>, topic: &str, wait: Duration) -> Result<u32, SourceError> {
+    let name = || topic.to_owned();
+    let metadata =
+        base.fetch_metadata(Some(topic), wait).map_err(|source| SourceError::AskTopic { topic: name(), source })?;
+    base.context().answered();
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let found = found.ok_or_else(|| SourceError::FindTopic { topic: name() })?;
+    match found.error().map(Code::from) {
+        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Err(SourceError::FindTopic { topic: name() }),
+        Some(code) => Err(SourceError::AskTopic { topic: name(), source: KafkaError::MetadataFetch(code) }),
+        None => Ok(found.partitions().len() as u32),
+    }
+}
+
+/// Closes a consumer, which waits for a broker that is away as long as the session may last; after `wait` that goes on in
+/// the background.
+pub fn close_within<C: ConsumerContext + 'static>(consumer: BaseConsumer<C>, wait: Duration) {
+    let closing = Builder::new().name("kafka-close".to_owned()).spawn(move || drop(consumer));
+    match closing {
+        Ok(closing) => join_within(closing, wait, "the thread that closes a consumer"),
+        Err(error) => tracing::warn!(%error, "a consumer was closed without a thread of its own"),
+    }
+}
+
+fn join_within(thread: JoinHandle<()>, wait: Duration, what: &str) {
+    let deadline = Instant::now() + wait;
+    while !thread.is_finished() {
+        if Instant::now() >= deadline {
+            tracing::warn!("{what} still waits for the broker and is left alone");
+            return;
+        }
+        sleep(Duration::from_millis(5));
+    }
+    if thread.join().is_err() {
+        tracing::error!("{what} panicked");
     }
 }
 
@@ -216,7 +250,7 @@ impl Server {
         let mut next_probe = Instant::now();
         while !self.leaving.load(Ordering::Acquire) {
             self.turn();
-            if !self.base.context().link.is_doubtful() {
+            if !self.base.context().is_in_question() {
                 (pause, next_probe) = (PROBE_PAUSE.0, Instant::now());
             } else if Instant::now() >= next_probe {
                 self.probe();
@@ -241,6 +275,9 @@ impl Server {
                 let message = self.base.client().fatal_error().map_or_else(|| error.to_string(), |(_, text)| text);
                 self.base.context().tell(SourceEvent::Fatal(message));
             }
+            Some(Err(KafkaError::MessageConsumption(Code::UnknownTopicOrPartition | Code::UnknownTopic))) => {
+                self.base.context().misses(&self.topic);
+            }
             Some(Err(error)) => tracing::debug!(target: "kafka", %error, "reported by the client"),
             Some(Ok(record)) => {
                 let (partition, offset) = (rdkafka::Message::partition(&record), rdkafka::Message::offset(&record));
@@ -250,11 +287,17 @@ impl Server {
         }
     }
 
-    /// Asks a question whose answer, or its absence, shows whether the broker is there.
+    /// Asks a question whose answer, or its absence, shows whether the broker is there, and the topic.
     fn probe(&self) {
-        match self.base.fetch_metadata(Some(&self.topic), PROBE_WAIT) {
-            Ok(_) => self.base.context().answered(),
-            Err(error) => self.base.context().unanswered(&error),
+        match partition_count(&self.base, &self.topic, PROBE_WAIT) {
+            Ok(_) if self.base.context().is_topic_missing() => {
+                // It exists now. Only an answer about all topics lets the client join the group at once.
+                drop(self.base.fetch_metadata(None, PROBE_WAIT));
+            }
+            Ok(_) => {}
+            Err(SourceError::FindTopic { .. }) => self.base.context().misses(&self.topic),
+            Err(SourceError::AskTopic { source, .. }) => self.base.context().unanswered(&source),
+            Err(error) => tracing::debug!(target: "kafka", %error, "probing"),
         }
     }
 }

@@ -97,7 +97,7 @@ impl LinkWatch {
         match error.rdkafka_error_code()? {
             Code::BrokerTransportFailure | Code::Resolve => {
                 state.doubtful = true;
-                reason.clone_into(&mut state.last_words);
+                state.last_words = plain(reason).to_owned();
                 None
             }
             Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL => {
@@ -106,11 +106,17 @@ impl LinkWatch {
                     Link::Refused { since, .. } => since,
                     _ => now,
                 };
-                state.becomes(Link::Refused { since, message: reason.to_owned() })
+                state.becomes(Link::Refused { since, message: plain(reason).to_owned() })
             }
             _ => None,
         }
     }
+}
+
+/// The client's words without its inner state, which follows in brackets: `... failed: Connection refused (after 0ms in state
+/// CONNECT, 3 identical error(s) suppressed)`.
+pub fn plain(words: &str) -> &str {
+    words.find(" (after ").map_or(words, |at| &words[..at])
 }
 
 #[cfg(test)]

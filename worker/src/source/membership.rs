@@ -7,6 +7,7 @@
 //!   any more from the moment its revocation is known.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -36,6 +37,8 @@ pub enum SourceEvent {
     },
     /// The way to the broker changed.
     Link(Link),
+    /// The broker does not have the topic. It is looked for; when it is there, an assignment follows.
+    TopicMissing(String),
     /// The client cannot go on (another process uses this member's name, for example). Join anew.
     Fatal(String),
 }
@@ -54,6 +57,7 @@ pub(super) struct Membership {
     pub(super) link: LinkWatch,
     events: Sender<SourceEvent>,
     parts: Mutex<Partitions>,
+    topic_missing: AtomicBool,
     revoke_wait: Duration,
 }
 
@@ -67,7 +71,8 @@ pub(super) struct Partitions {
 impl Membership {
     /// `revoke_wait` bounds how long a revocation waits for the lanes; it must be below `max.poll.interval.ms`.
     pub(super) fn new(events: Sender<SourceEvent>, revoke_wait: Duration) -> Self {
-        Self { link: LinkWatch::new(), events, parts: Mutex::default(), revoke_wait }
+        let topic_missing = AtomicBool::new(false);
+        Self { link: LinkWatch::new(), events, parts: Mutex::default(), topic_missing, revoke_wait }
     }
 
     pub(super) fn partitions(&self) -> MutexGuard<'_, Partitions> {
@@ -91,7 +96,24 @@ impl Membership {
         }
     }
 
+    /// The broker says that it does not have the topic.
+    pub(super) fn misses(&self, topic: &str) {
+        if !self.topic_missing.swap(true, Ordering::AcqRel) {
+            self.tell(SourceEvent::TopicMissing(topic.to_owned()));
+        }
+    }
+
+    pub(super) fn is_topic_missing(&self) -> bool {
+        self.topic_missing.load(Ordering::Acquire)
+    }
+
+    /// Whether a question should be asked to find out more.
+    pub(super) fn is_in_question(&self) -> bool {
+        self.link.is_doubtful() || self.is_topic_missing()
+    }
+
     fn assign(&self, consumer: &BaseConsumer<Self>, partitions: Vec<i32>) {
+        self.topic_missing.store(false, Ordering::Release);
         self.partitions().assigned.extend(&partitions);
         if let Err(error) = consumer.incremental_assign(&TopicPartitionList::new()) {
             tracing::warn!(%error, "the assignment could not be acknowledged");

@@ -5,14 +5,16 @@
 //! without an allocation per record.
 
 pub mod batch;
+mod commit;
 mod consumer;
 mod error;
 mod link;
 mod membership;
 mod settings;
 
-pub use consumer::{Committed, Consumer, Watermarks};
+pub use commit::commit_within;
+pub use consumer::{Committed, Consumer, Watermarks, close_within};
 pub use error::{SourceError, WhoActs, classify};
-pub use link::Link;
+pub use link::{Link, plain};
 pub use membership::{Done, SourceEvent};
 pub use settings::{Isolation, SourceSettings};

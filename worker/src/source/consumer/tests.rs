@@ -213,6 +213,31 @@ fn a_record_that_comes_to_the_end_of_the_log_in_a_rebalance_is_read() {
     assert_eq!(read(&queues[kept as usize], 2), [10, 11]);
 }
 
+#[test]
+fn a_log_that_was_quiet_in_a_rebalance_is_read_on() {
+    let cluster = cluster(2);
+    let (one, one_events) = Consumer::join(&settings(&cluster)).unwrap();
+    assert_eq!(wait_for(&one_events, assigned), [0, 1]);
+    let queues = [one.start(0, 0).unwrap(), one.start(1, 0).unwrap()];
+    for queue in &queues {
+        read_to_end(queue);
+    }
+    let (_two, two_events) = Consumer::join(&settings(&cluster)).unwrap();
+    let moving = wait_for(&one_events, |event| match event {
+        SourceEvent::Revoked { partitions, lost: false, .. } => Some(partitions[0]),
+        _ => None,
+    });
+    assert_eq!(wait_for(&two_events, assigned), [moving]);
+    let kept = 1 - moving;
+    // The client is set back to the end, which it then tells again.
+    read_to_end(&queues[kept as usize]);
+    let producer: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).create().unwrap();
+    (10..12).for_each(|offset| send(&producer, kept, offset));
+    producer.flush(WAIT).unwrap();
+    assert_eq!(read(&queues[kept as usize], 2), [10, 11]);
+}
+
 /// Reads until the client says that there is no more.
 fn read_to_end(queue: &PartitionQueue) {
     let deadline = Instant::now() + WAIT;
