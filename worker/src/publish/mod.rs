@@ -12,13 +12,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use plan::Plan;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Message as _, Offset as KafkaOffset, TopicPartitionList};
 use stream_core::{CollectorProgress, Error as CoreError, Offset, Program};
 use thiserror::Error;
 
 use crate::client::client;
+use crate::source::{WhoActs, classify, close_within, commit_within};
 use crate::progress::{ProgressError, decode_collector, encode_collector};
 use crate::status::Status;
 use crate::stop::{Backoff, Stop};
@@ -26,7 +27,7 @@ use output::Output;
 pub use store::{Store, StoreError};
 
 /// How long a request to the broker may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// How often progress is committed.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -84,11 +85,17 @@ impl Publisher {
 
     fn publish(&self) -> Result<(), PublishError> {
         let consumer = self.consumer()?;
-        let mut outputs = self.take_up(&consumer)?;
+        let ended = self.publish_from(&consumer);
+        close_within(consumer, TIMEOUT);
+        ended
+    }
+
+    fn publish_from(&self, consumer: &BaseConsumer) -> Result<(), PublishError> {
+        let mut outputs = self.take_up(consumer)?;
         let mut finish = None;
         let mut committed = Instant::now();
         while !self.stop.is_requested() {
-            self.take_in(&consumer, &mut outputs)?;
+            self.take_in(consumer, &mut outputs)?;
             for output in outputs.values_mut() {
                 output.write_complete(self)?;
                 self.status.set_output(output.report());
@@ -98,14 +105,14 @@ impl Publisher {
                 ends.iter().all(|(output, end)| outputs[output].position() >= *end)
             });
             if finished || committed.elapsed() >= COMMIT_INTERVAL {
-                self.commit(&consumer, &mut outputs)?;
+                self.commit(consumer, &mut outputs)?;
                 committed = Instant::now();
             }
             if finished {
                 return Ok(());
             }
         }
-        self.commit(&consumer, &mut outputs)
+        self.commit(consumer, &mut outputs)
     }
 
     fn consumer(&self) -> Result<BaseConsumer, PublishError> {
@@ -160,15 +167,34 @@ impl Publisher {
                         output.take_in(self, message.offset(), message.payload().unwrap_or_default())?;
                     }
                 }
-                Err(error) => self.status.trouble("publish", "BrokerUnreachable", error.to_string()),
+                Err(error) => self.cannot_read(&error),
             }
         }
         Ok(())
     }
 
+    /// A broker that is away is told by the source's link, which also sees it return; here the client just goes on.
+    fn cannot_read(&self, error: &KafkaError) {
+        if classify(error).0 == WhoActs::User {
+            let message = format!("cannot read '{}': {error}", self.plan.partials_topic);
+            self.status.trouble("publish", self.reason(error), message);
+        } else {
+            tracing::debug!(%error, "reading the partials topic");
+        }
+    }
+
+    fn reason(&self, error: &KafkaError) -> &'static str {
+        match error.rdkafka_error_code() {
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => "TopicMissing",
+            _ if classify(error).0 == WhoActs::User => "BrokerRefuses",
+            _ => "BrokerUnreachable",
+        }
+    }
+
     fn commit(&self, consumer: &BaseConsumer, outputs: &mut BTreeMap<i32, Output>) -> Result<(), PublishError> {
         let mut list = TopicPartitionList::new();
-        for (partition, output) in outputs.iter_mut() {
+        let mut reached = Vec::new();
+        for (partition, output) in outputs.iter() {
             let progress = output.progress();
             if output.is_committed(&progress) {
                 continue;
@@ -176,25 +202,31 @@ impl Publisher {
             let mut element = list.add_partition(&self.plan.partials_topic, *partition);
             element.set_metadata(encode_collector(&progress));
             element.set_offset(KafkaOffset::Offset(progress.position.0)).expect("a position is a valid offset");
-            output.set_committed(progress);
+            reached.push((*partition, progress));
         }
         if list.count() == 0 {
             return Ok(());
         }
-        match consumer.commit(&list, CommitMode::Sync) {
+        match commit_within(consumer, &list, TIMEOUT) {
             // Not written down is only slower: a restart reads from the last commit, and finds the files.
-            Err(error) => self.status.trouble("publish commit", "BrokerUnreachable", error.to_string()),
-            Ok(()) => self.status.recovered("publish commit"),
+            Err(error) => {
+                let message = format!("the publish progress could not be committed: {error}");
+                self.status.trouble("publish commit", self.reason(&error), message);
+            }
+            Ok(()) => {
+                self.status.recovered("publish commit");
+                for (partition, progress) in reached {
+                    if let Some(output) = outputs.get_mut(&partition) {
+                        output.set_committed(progress);
+                    }
+                }
+            }
         }
         Ok(())
     }
 
     /// Repeats `action` until it succeeds or the worker is to stop.
-    pub(crate) fn persist<T, E: std::fmt::Display>(
-        &self,
-        what: &str,
-        mut action: impl FnMut() -> Result<T, E>,
-    ) -> Result<T, PublishError> {
+    fn persist<T>(&self, what: &str, mut action: impl FnMut() -> Result<T, KafkaError>) -> Result<T, PublishError> {
         let mut backoff = Backoff::default();
         loop {
             match action() {
@@ -202,7 +234,13 @@ impl Publisher {
                     self.status.recovered(what);
                     return Ok(done);
                 }
-                Err(error) => self.status.trouble(what, "BrokerUnreachable", format!("{what}: {error}")),
+                Err(error) => {
+                    let message = match self.reason(&error) {
+                        "TopicMissing" => format!("topic '{}' does not exist at the broker", self.plan.partials_topic),
+                        _ => format!("{what} could not be asked for: {error}"),
+                    };
+                    self.status.trouble(what, self.reason(&error), message);
+                }
             }
             if self.stop.wait(backoff.next()) {
                 return Err(PublishError::Stopped);

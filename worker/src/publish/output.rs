@@ -58,7 +58,8 @@ impl Output {
         };
         if let Some(error) = foreign {
             let what = format!("message {at} of partition {} of '{}'", self.output, publisher.plan.partials_topic);
-            publisher.status.trouble(&what, "ForeignPartial", format!("{what} is left out: {error}"));
+            let task = format!("partials {}", self.output);
+            publisher.status.trouble(&task, "ForeignPartial", format!("{what} is left out: {error}"));
         }
         self.collector.advance(Offset(at + 1));
         Ok(())
