@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -33,6 +33,9 @@ struct Arguments {
     /// Whether this worker publishes; by default the one whose name ends in -0.
     #[arg(long, env = "SLUICE_PUBLISHES")]
     publishes: Option<bool>,
+    /// Most seconds that stopping may take: fewer than those after which the process would be killed.
+    #[arg(long, env = "SLUICE_GRACE", default_value_t = 25)]
+    grace: u64,
 }
 
 fn main() -> ExitCode {
@@ -90,5 +93,14 @@ fn run(arguments: &Arguments, plan: Plan) -> anyhow::Result<()> {
         anyhow::Ok(())
     })?;
     worker.request_stop();
+    let deadline = Instant::now() + Duration::from_secs(arguments.grace);
+    while !worker.is_ended() {
+        if Instant::now() >= deadline {
+            // Nothing is lost: what is not committed is read again.
+            tracing::warn!("something that is away holds up stopping; ending without it");
+            std::process::exit(0);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
     Ok(worker.join()?)
 }
