@@ -172,8 +172,9 @@ impl LaneTask {
         progress.incarnation += 1;
         commit(shared, partition, &progress)?;
         tracing::info!(partition, anchor, position = progress.position.0, "taken over");
-        let owned = Owned::start(shared, partition, progress)?;
+        let mut owned = Owned::start(shared, partition, progress)?;
         owned.fence(shared)?;
+        owned.resend_decree(shared)?;
         Ok(owned)
     }
 

@@ -60,6 +60,15 @@ impl Owned {
         })
     }
 
+    /// Sends what a committed decree implies, if its sender did not live to send it and no replay will come to it.
+    pub(super) fn resend_decree(&mut self, shared: &Shared) -> Result<(), IngestError> {
+        let position = self.committed.position;
+        if self.committed.decree_pending && self.committed.anchor.offset == position {
+            self.feed(shared, &self.nothing(), position.0)?;
+        }
+        Ok(())
+    }
+
     /// Reads, judges, folds and emits one fetch; whether there was one.
     pub(super) fn step(&mut self, shared: &Shared) -> Result<bool, IngestError> {
         if self.at_end() {
