@@ -7,27 +7,19 @@
 //! - no allocation per record: the array of message pointers is reused, headers are parsed only when asked for.
 #![allow(unsafe_code)]
 
-mod order;
-
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_void};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::error::KafkaResult;
+use rdkafka::{Offset, TopicPartitionList};
 use rdkafka_sys as sys;
 use sys::rd_kafka_resp_err_t as Code;
 use thiserror::Error;
-
-use order::{Go, Order};
-
-/// How long the client may take to go back to an offset.
-const SEEK_WAIT: Duration = Duration::from_secs(1);
 
 /// What keeps the client alive while a queue or a message exists.
 type Keeper = Arc<dyn Any + Send + Sync>;
@@ -54,16 +46,24 @@ pub enum SplitError {
 /// The records of one partition, split off from the consumer's own queue.
 ///
 /// Split before the partition is assigned; otherwise the first records may still go to the consumer's queue.
-/// Reading it counts as polling for `max.poll.interval.ms`. Each record is handed out once and in its order, whatever a
-/// rebalance makes of the client's place in the log.
+/// Reading it counts as polling for `max.poll.interval.ms`. No record is handed out twice, though the client may give some
+/// again: it begins a partition anew that was started while a rebalance had paused the others.
+///
+/// The client must not be told to report the end of a partition (`enable.partition.eof`). It counts the message "the log ends
+/// at E" like a record E, and when a rebalance has paused and resumed the partition it goes on at E + 1: the record E is left
+/// out or, if it is not there yet, the client reads no more (librdkafka 2.12). Where a log goes on without records is asked
+/// for instead.
 pub struct PartitionQueue {
     queue: NonNull<sys::rd_kafka_queue_t>,
     keeper: Keeper,
-    order: RefCell<Order>,
-    seek: Box<dyn Fn(i64) -> KafkaResult<()> + Send>,
+    client: *mut sys::rd_kafka_t,
+    topic: String,
+    partition: i32,
+    /// Everything before this offset has been handed out, or is known to hold no record.
+    next: Cell<i64>,
 }
 
-// SAFETY: librdkafka's queues are internally locked and may be used and destroyed from any thread.
+// SAFETY: librdkafka's clients and queues are internally locked and may be used and destroyed from any thread.
 unsafe impl Send for PartitionQueue {}
 
 impl PartitionQueue {
@@ -80,9 +80,8 @@ impl PartitionQueue {
         let queue = NonNull::new(queue).ok_or_else(|| SplitError::NoQueue { topic: topic.to_owned(), partition })?;
         // SAFETY: `queue` is live and ours; a null destination means "no forwarding".
         unsafe { sys::rd_kafka_queue_forward(queue.as_ptr(), ptr::null_mut()) };
-        let (client, topic) = (consumer.clone(), topic.to_owned());
-        let seek = move |offset| client.seek(&topic, partition, Offset::Offset(offset), SEEK_WAIT);
-        Ok(Self { queue, keeper: consumer.clone(), order: RefCell::default(), seek: Box::new(seek) })
+        let client = consumer.client().native_ptr();
+        Ok(Self { queue, keeper: consumer.clone(), client, topic: topic.to_owned(), partition, next: Cell::new(0) })
     }
 
     /// Replaces the content of `fetch` by up to its capacity of messages, waiting until it is full or `timeout` is
@@ -105,26 +104,25 @@ impl PartitionQueue {
         // SAFETY: librdkafka has written the first `count` pointers and passed their ownership to us.
         unsafe { fetch.records.set_len(count) };
         fetch.set_errors_aside();
-        self.keep_order(fetch);
+        fetch.drop_before(self.next.get());
+        if let Some(last) = fetch.records.last() {
+            self.next.set(last.offset() + 1);
+        } else if let Some(offset) = self.position().filter(|offset| *offset > self.next.get()) {
+            self.next.set(offset);
+            fetch.errors.push(FetchError::PartitionEnd { partition: self.partition, offset });
+        }
         fetch.records.len()
     }
 
-    /// Takes out what was handed out before; takes out everything, and goes back, when something was left out.
-    fn keep_order(&self, fetch: &mut Fetch) {
-        let mut order = self.order.borrow_mut();
-        match order.judge(fetch.records.first().map(Record::offset), fetch.missing()) {
-            Go::OnFrom(offset) => {
-                fetch.drop_before(offset);
-                order.hand_out(fetch.records.last().map(Record::offset), fetch.end());
-            }
-            Go::Back(offset) => {
-                eprintln!("DIAG back {offset} {:?} {:?}", fetch.records.first().map(Record::offset), fetch.errors);
-                fetch.clear();
-                match (self.seek)(offset) {
-                    Ok(()) => { eprintln!("DIAG sought"); order.went_back() }
-                    Err(error) => eprintln!("DIAG seek {error}"), #[cfg(any())] Err(error) => tracing::debug!(target: "kafka", %error, offset, "going back; tried again"),
-                }
-            }
+    /// Where the client goes on: behind the last record, or behind what transactions leave in a log. Asks no broker.
+    fn position(&self) -> Option<i64> {
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition(&self.topic, self.partition);
+        // SAFETY: `keeper` holds the client; the list is ours and has the one partition that is asked for.
+        unsafe { sys::rd_kafka_position(self.client, list.ptr()) };
+        match list.elements().first()?.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
         }
     }
 
@@ -187,23 +185,6 @@ impl Fetch {
             // SAFETY: the pointer is owned by this fetch, and draining forgets it here.
             unsafe { sys::rd_kafka_message_destroy(record.0.as_ptr()) };
         }
-    }
-
-    /// The end of the log, if it was told.
-    fn end(&self) -> Option<i64> {
-        let ends = self.errors.iter().filter_map(|error| match error {
-            FetchError::PartitionEnd { offset, .. } => Some(*offset),
-            _ => None,
-        });
-        ends.max()
-    }
-
-    /// The offset that the client asked for and did not find.
-    fn missing(&self) -> Option<i64> {
-        self.errors.iter().find_map(|error| match error {
-            FetchError::OffsetGone { offset, .. } => Some(*offset),
-            _ => None,
-        })
     }
 
     /// Moves messages that are errors out of the records.

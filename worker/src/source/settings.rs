@@ -22,7 +22,8 @@ const BINDING: [(&str, &str); 7] = [
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "error"),
     ("partition.assignment.strategy", "cooperative-sticky"),
-    ("enable.partition.eof", "true"),
+    // It makes the client skip a record after a rebalance, see `super::batch::PartitionQueue`.
+    ("enable.partition.eof", "false"),
     ("statistics.interval.ms", "0"),
     ("allow.auto.create.topics", "false"),
 ];
