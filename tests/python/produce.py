@@ -1,10 +1,12 @@
 """An independent producer: the Confluent Python client with its own AvroSerializer, which registers the schema itself.
 
 Its events are seeded and made here, with nothing taken from Sluice's own generator: duplicates (verbatim and stamped
-anew), late ones, future stamps, rule violations, nulls, and poison as plain bytes. What must come out of them is for
-`recount.py` to say. Prints what it sent as JSON, by kind.
+anew), late ones, future stamps, rule violations, nulls, and poison: plain bytes, and events cut short or with bytes left
+over. Some records have no key, some carry headers of their own. What must come out of them is for `recount.py` to say.
+Prints what it sent as JSON, by kind.
 
     produce.py --kafka ADDR --registry URL --topic T --count N [--seed S] [--partitions P] [--header-share X]
+               [--first N] [--end N]     only these of the COUNT events, to send one stream in parts
 """
 
 import argparse
@@ -13,6 +15,7 @@ import pathlib
 import random
 import uuid
 from collections import Counter, deque
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -37,8 +40,22 @@ POISON = (
 )
 
 
+TRACE = [("trace", b"\xff\x00\x01"), ("trace", b"again"), ("no-value", None), ("empty", b"")]
+
+
+@dataclass
+class Damaged:
+    """An event whose bytes lose some at their end (`by` > 0) or have zeros behind them (`by` < 0)."""
+
+    event: dict
+    by: int
+
+    def of(self, value):
+        return value[: -self.by] if self.by > 0 else value + bytes(-self.by)
+
+
 class Events:
-    """A seeded stream of (key, value): the value is an event as a dict, or bytes or None for poison."""
+    """A seeded stream of (key, value): the value is an event as a dict, or for poison `Damaged`, bytes or None."""
 
     def __init__(self, seed, count):
         self.random = random.Random(seed)
@@ -115,8 +132,10 @@ class Events:
         event = self.event(now)
         return event["account_id"], {**event, "event_time": event["event_time"] + timedelta(days=3_650)}
 
-    def poison(self, _now):
-        return f"account-{self.random.randrange(5_000)}", self.random.choice(POISON)
+    def poison(self, now):
+        damaged = [Damaged(self.event(now), by) for by in (1, 20, -1)]
+        key = self.random.choice([None, f"account-{self.random.randrange(5_000)}"])
+        return key, self.random.choice([*POISON, *damaged])
 
 
 def make_topic(kafka, topic, partitions):
@@ -154,12 +173,16 @@ class Sender:
         if error is not None:
             self.failures.append(str(error))
 
-    def send(self, key, value, in_header):
-        headers = None
+    def send(self, key, value, in_header, traced):
+        headers = []
         if isinstance(value, dict):
-            value = self.serializer(value, self.context)
+            value = Damaged(value, 0)
+        if isinstance(value, Damaged):
+            value = value.of(self.serializer(value.event, self.context))
             if in_header:
                 headers, value = [("__value_schema_id", value[:5])], value[5:]
+        if traced:
+            headers = [*TRACE, *headers]
         while True:
             try:
                 self.producer.produce(self.topic, value, key, headers=headers, on_delivery=self.delivered)
@@ -183,17 +206,24 @@ def main():
     parser.add_argument("--partitions", type=int, default=3, help="if the topic must be made")
     parser.add_argument("--schema", type=pathlib.Path, default=SCHEMA)
     parser.add_argument("--header-share", type=float, default=0.0, help="share framed by the header __value_schema_id")
+    parser.add_argument("--trace-share", type=float, default=0.1, help="share with headers of the application's own")
+    parser.add_argument("--first", type=int, default=0, help="number of the first event to send")
+    parser.add_argument("--end", type=int, help="number of the first event after it not to send")
     args = parser.parse_args()
     if START + SPAN > datetime.now(timezone.utc):
         raise SystemExit(f"it is {datetime.now(timezone.utc)}, before the last event time {START + SPAN}")
     make_topic(args.kafka, args.topic, args.partitions)
     sender, events, framing = Sender(args), Events(args.seed, args.count), random.Random(args.seed)
+    end, sent = args.count if args.end is None else args.end, 0
     for number, (key, value) in enumerate(events):
-        sender.send(key, value, framing.random() < args.header_share)
+        in_header, traced = framing.random() < args.header_share, framing.random() < args.trace_share
+        if args.first <= number < end:
+            sender.send(key, value, in_header, traced)
+            sent += 1
         if number % 1_000 == 0:
             sender.producer.poll(0)
     sender.finish()
-    print(json.dumps({"topic": args.topic, "count": args.count, "sent": dict(events.sent)}))
+    print(json.dumps({"topic": args.topic, "count": sent, "kinds": dict(events.sent)}))
 
 
 if __name__ == "__main__":

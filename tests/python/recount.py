@@ -125,18 +125,24 @@ def partition_numbers(kafka, topic):
         consumer.close()
 
 
+def judged(kafka, topic, number, decoder, partition):
+    """All messages of a partition with their verdicts, which `partition` counts."""
+    running_max = None
+    for message in messages(kafka, topic, number):
+        kind, stamp = message.timestamp()
+        running_max = stamp if running_max is None else max(running_max, stamp)
+        log_time = stamp if kind == TIMESTAMP_LOG_APPEND_TIME else running_max
+        yield message, partition.judge(decoder.decode(message), log_time)
+
+
 def recount(kafka, registry, topic, schema):
     """Judges the whole topic and gives {partition number: Partition}."""
     decoder = Decoder(registry, schema)
     partitions = {}
     for number in partition_numbers(kafka, topic):
         partition = partitions[number] = Partition()
-        running_max = None
-        for message in messages(kafka, topic, number):
-            kind, stamp = message.timestamp()
-            running_max = stamp if running_max is None else max(running_max, stamp)
-            log_time = stamp if kind == TIMESTAMP_LOG_APPEND_TIME else running_max
-            partition.judge(decoder.decode(message), log_time)
+        for _ in judged(kafka, topic, number, decoder, partition):
+            pass
         print(f"partition {number}: {partition.consumed} records", file=sys.stderr)
     return partitions
 

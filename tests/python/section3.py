@@ -41,6 +41,8 @@ class Partition:
 
     def __init__(self):
         self.consumed = 0
+        # The rule that made the last record invalid, if it is.
+        self.broken_rule = None
         self.verdicts = Counter()
         self.invalid_by_rule = Counter()
         self.violations = Counter({name: 0 for name, _, _ in RULES})
@@ -52,6 +54,7 @@ class Partition:
     def judge(self, record, log_time):
         """`record` is the decoded record, times in milliseconds, or None if it cannot be decoded."""
         self.consumed += 1
+        self.broken_rule = None
         verdict = self.verdict(record, log_time)
         self.verdicts[verdict] += 1
         return verdict
@@ -65,6 +68,7 @@ class Partition:
         if not dead and record["event_time"] > log_time + MAX_FUTURE_SKEW:
             dead = ["event-time-future"]
         if dead:
+            self.broken_rule = dead[0]
             self.invalid_by_rule[dead[0]] += 1
             return "invalid"
         # No filter in this pipeline. From here on the record is judged-valid and moves the watermark.

@@ -11,13 +11,14 @@ use crate::setup::installed;
 /// Runs `tests/python/<script>` and gives what it printed.
 ///
 /// # Errors
-/// Its packages cannot be fetched, or it fails; with what it said on stderr.
+/// Its packages cannot be fetched, or it fails; with what it printed.
 pub fn run<A: AsRef<OsStr>>(script: &str, arguments: &[A]) -> Result<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script);
     let python = installed("python")?;
     let output = Command::new(python).args(["-W", "ignore"]).arg(&path).args(arguments).output();
     let output = output.with_context(|| format!("run '{}'", path.display()))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "'{script}' ended with {}: {said}", output.status);
-    Ok(String::from_utf8(output.stdout)?)
+    let printed = String::from_utf8(output.stdout)?;
+    ensure!(output.status.success(), "'{script}' ended with {}: {printed}{said}", output.status);
+    Ok(printed)
 }

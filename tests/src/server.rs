@@ -5,7 +5,7 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -60,6 +60,23 @@ impl Server {
         self.process.kill().with_context(|| format!("kill {}", self.name))?;
         self.process.wait().with_context(|| format!("wait for {}", self.name))?;
         Ok(())
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// It has not within `patience`; with the end of its log.
+    pub fn wait(&mut self, patience: Duration) -> Result<ExitStatus> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.process.try_wait()? {
+                return Ok(status);
+            }
+            if Instant::now() > deadline {
+                bail!("{} has not ended after {patience:?}\n{}", self.name, self.log_tail());
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// The process, for its memory and processor time.

@@ -1,0 +1,10 @@
+//! The main job on a real Apache Kafka and a real registry, fed by the Confluent Python client: a topic becomes exact
+//! tables, the same ones however it is run and wherever it is interrupted.
+
+mod bytes;
+mod job;
+mod process;
+mod recount;
+mod restart;
+mod together;
+mod transactions;
