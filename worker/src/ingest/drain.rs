@@ -12,7 +12,7 @@ use super::Shared;
 use crate::progress::decode;
 
 /// How long a question to the broker may take.
-const ASK: Duration = Duration::from_secs(5);
+const ASK: Duration = Duration::from_secs(2);
 
 /// What is to be done.
 pub(super) enum Step {

@@ -53,24 +53,28 @@ impl GroupTask {
 
     /// Serves the group until the worker is to stop, then lets the lanes cut and leaves.
     pub(crate) fn run(mut self) -> Result<(), IngestError> {
-        let served = self.serve();
+        self.serve();
         self.shared.stop.request();
         let ended = self.join_lanes();
         // Nobody answers revocations any more, and nobody needs to: the lanes have let go of everything.
         drop(self.events);
-        served.and(ended)
+        ended
     }
 
-    fn serve(&mut self) -> Result<(), IngestError> {
+    fn serve(&mut self) {
         let (mut looked, mut asked) = (Instant::now(), Instant::now());
         while !self.shared.stop.is_requested() {
             match self.events.recv_timeout(TURN) {
                 Ok(event) => self.obey(event),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => return,
             }
             if self.lanes.iter().any(|lane| lane.thread.is_finished()) {
-                return Ok(());
+                return;
+            }
+            // A question that is not answered would only hold up what the group has to say.
+            if !self.shared.consumer.is_reachable() {
+                continue;
             }
             if looked.elapsed() >= TURN && !self.drained.load(Ordering::Acquire) {
                 self.look_at_drain();
@@ -81,7 +85,6 @@ impl GroupTask {
                 asked = Instant::now();
             }
         }
-        Ok(())
     }
 
     fn obey(&mut self, event: SourceEvent) {

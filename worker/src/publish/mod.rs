@@ -19,8 +19,8 @@ use stream_core::{CollectorProgress, Error as CoreError, Offset, Program};
 use thiserror::Error;
 
 use crate::client::client;
-use crate::source::{WhoActs, classify, close_within, commit_within};
 use crate::progress::{ProgressError, decode_collector, encode_collector};
+use crate::source::{WhoActs, classify, close_within, commit_within};
 use crate::status::Status;
 use crate::stop::{Backoff, Stop};
 use output::Output;
@@ -105,14 +105,15 @@ impl Publisher {
                 ends.iter().all(|(output, end)| outputs[output].position() >= *end)
             });
             if finished || committed.elapsed() >= COMMIT_INTERVAL {
-                self.commit(consumer, &mut outputs)?;
+                self.commit(consumer, &mut outputs);
                 committed = Instant::now();
             }
             if finished {
                 return Ok(());
             }
         }
-        self.commit(consumer, &mut outputs)
+        self.commit(consumer, &mut outputs);
+        Ok(())
     }
 
     fn consumer(&self) -> Result<BaseConsumer, PublishError> {
@@ -131,19 +132,19 @@ impl Publisher {
         let topic = &self.plan.partials_topic;
         let mut wanted = TopicPartitionList::new();
         wanted.add_partition_range(topic, 0, self.plan.partials_partitions as i32 - 1);
-        let committed = self.persist("the committed publish progress", || consumer.committed_offsets(wanted.clone(), TIMEOUT))?;
+        let committed =
+            self.persist("the committed publish progress", || consumer.committed_offsets(wanted.clone(), TIMEOUT))?;
         let mut start = TopicPartitionList::new();
         let mut outputs = BTreeMap::new();
         for element in committed.elements() {
             let output = element.partition();
             let partitions = self.plan.source.partitions as usize;
-            let progress = match element.offset() {
-                KafkaOffset::Offset(position) => decode_collector(Offset(position), element.metadata(), partitions)
-                    .map_err(|source| PublishError::ReadProgress { output, source })?,
-                _ => {
-                    let low = self.persist("the log start", || consumer.fetch_watermarks(topic, output, TIMEOUT))?.0;
-                    CollectorProgress::start(Offset(low), partitions)
-                }
+            let progress = if let KafkaOffset::Offset(position) = element.offset() {
+                decode_collector(Offset(position), element.metadata(), partitions)
+                    .map_err(|source| PublishError::ReadProgress { output, source })?
+            } else {
+                let low = self.persist("the log start", || consumer.fetch_watermarks(topic, output, TIMEOUT))?.0;
+                CollectorProgress::start(Offset(low), partitions)
             };
             start
                 .add_partition_offset(topic, output, KafkaOffset::Offset(progress.anchor.0))
@@ -177,13 +178,13 @@ impl Publisher {
     fn cannot_read(&self, error: &KafkaError) {
         if classify(error).0 == WhoActs::User {
             let message = format!("cannot read '{}': {error}", self.plan.partials_topic);
-            self.status.trouble("publish", self.reason(error), message);
+            self.status.trouble("publish", Self::reason(error), message);
         } else {
             tracing::debug!(%error, "reading the partials topic");
         }
     }
 
-    fn reason(&self, error: &KafkaError) -> &'static str {
+    fn reason(error: &KafkaError) -> &'static str {
         match error.rdkafka_error_code() {
             Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => "TopicMissing",
             _ if classify(error).0 == WhoActs::User => "BrokerRefuses",
@@ -191,7 +192,7 @@ impl Publisher {
         }
     }
 
-    fn commit(&self, consumer: &BaseConsumer, outputs: &mut BTreeMap<i32, Output>) -> Result<(), PublishError> {
+    fn commit(&self, consumer: &BaseConsumer, outputs: &mut BTreeMap<i32, Output>) {
         let mut list = TopicPartitionList::new();
         let mut reached = Vec::new();
         for (partition, output) in outputs.iter() {
@@ -205,24 +206,20 @@ impl Publisher {
             reached.push((*partition, progress));
         }
         if list.count() == 0 {
-            return Ok(());
+            return;
         }
-        match commit_within(consumer, &list, TIMEOUT) {
+        if let Err(error) = commit_within(consumer, &list, TIMEOUT) {
             // Not written down is only slower: a restart reads from the last commit, and finds the files.
-            Err(error) => {
-                let message = format!("the publish progress could not be committed: {error}");
-                self.status.trouble("publish commit", self.reason(&error), message);
-            }
-            Ok(()) => {
-                self.status.recovered("publish commit");
-                for (partition, progress) in reached {
-                    if let Some(output) = outputs.get_mut(&partition) {
-                        output.set_committed(progress);
-                    }
-                }
+            let message = format!("the publish progress could not be committed: {error}");
+            self.status.trouble("publish commit", Self::reason(&error), message);
+            return;
+        }
+        self.status.recovered("publish commit");
+        for (partition, progress) in reached {
+            if let Some(output) = outputs.get_mut(&partition) {
+                output.set_committed(progress);
             }
         }
-        Ok(())
     }
 
     /// Repeats `action` until it succeeds or the worker is to stop.
@@ -235,11 +232,11 @@ impl Publisher {
                     return Ok(done);
                 }
                 Err(error) => {
-                    let message = match self.reason(&error) {
+                    let message = match Self::reason(&error) {
                         "TopicMissing" => format!("topic '{}' does not exist at the broker", self.plan.partials_topic),
                         _ => format!("{what} could not be asked for: {error}"),
                     };
-                    self.status.trouble(what, self.reason(&error), message);
+                    self.status.trouble(what, Self::reason(&error), message);
                 }
             }
             if self.stop.wait(backoff.next()) {

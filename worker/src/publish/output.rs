@@ -13,7 +13,7 @@ use crate::wire::{PartialError, read_partial, read_seal};
 
 /// The state of one partition.
 pub(super) struct Output {
-    output: i32,
+    number: i32,
     collector: Collector,
     program: Arc<Program>,
     position: i64,
@@ -26,7 +26,7 @@ impl Output {
     pub(super) fn resume(output: i32, program: Arc<Program>, progress: &CollectorProgress) -> Self {
         let collector = Collector::resume(program.clone(), progress);
         let position = progress.anchor.0;
-        Self { output, collector, program, position, windows: 0, reports: 0, committed: None }
+        Self { number: output, collector, program, position, windows: 0, reports: 0, committed: None }
     }
 
     pub(super) fn position(&self) -> i64 {
@@ -57,8 +57,8 @@ impl Output {
             Err(error) => Some(error.to_string()),
         };
         if let Some(error) = foreign {
-            let what = format!("message {at} of partition {} of '{}'", self.output, publisher.plan.partials_topic);
-            let task = format!("partials {}", self.output);
+            let what = format!("message {at} of partition {} of '{}'", self.number, publisher.plan.partials_topic);
+            let task = format!("partials {}", self.number);
             publisher.status.trouble(&task, "ForeignPartial", format!("{what} is left out: {error}"));
         }
         self.collector.advance(Offset(at + 1));
@@ -66,7 +66,7 @@ impl Output {
     }
 
     fn collect(&mut self, at: i64, record: &Record) -> Result<(), PartialError> {
-        let (from, output) = (message(at, record.from), self.output as u32);
+        let (from, output) = (message(at, record.from), self.number as u32);
         match &record.content {
             Content::Partial(header, rows) => {
                 self.collector.partial(from, read_partial(header, rows, output, &self.program)?);
@@ -90,21 +90,18 @@ impl Output {
     /// Writes every window that is complete.
     pub(super) fn write_complete(&mut self, publisher: &Publisher) -> Result<(), PublishError> {
         for published in self.collector.complete()? {
-            let table = table::gold(&publisher.plan, &published, self.output)?;
-            match self.foreign_file(publisher, &published, &table)? {
-                Some(other) => {
-                    let partition = published.sources.first().map_or(Partition(-1), |(partition, _)| *partition);
-                    self.collector.diverge(published.window, partition, other, table.name);
-                }
-                None => {
-                    write(publisher, &table)?;
-                    self.collector.published(published.window);
-                    self.windows += 1;
-                }
+            let table = table::gold(&publisher.plan, &published, self.number)?;
+            if let Some(other) = self.foreign_file(publisher, &published, &table)? {
+                let partition = published.sources.first().map_or(Partition(-1), |(partition, _)| *partition);
+                self.collector.diverge(published.window, partition, other, table.name);
+                continue;
             }
+            write(publisher, &table)?;
+            self.collector.published(published.window);
+            self.windows += 1;
         }
         if let Some(divergence) = self.collector.divergences().last() {
-            let what = format!("output {}", self.output);
+            let what = format!("output {}", self.number);
             publisher.status.trouble(&what, "Divergence", describe(divergence));
         }
         Ok(())
@@ -114,11 +111,11 @@ impl Output {
     fn foreign_file(
         &self,
         publisher: &Publisher,
-        published: &Published,
+        complete: &Published,
         table: &Table,
     ) -> Result<Option<String>, PublishError> {
         let names = persist_sink(publisher, || publisher.store.names(&table.folder))?;
-        let prefix = gold_prefix(published, self.output);
+        let prefix = gold_prefix(complete, self.number);
         let foreign = |name: &String| name.starts_with(&prefix) && name.ends_with(".parquet") && *name != table.name;
         Ok(names.into_iter().find(foreign))
     }
@@ -131,7 +128,7 @@ impl Output {
             unsealed: unsealed.into_iter().map(|partition| partition.0).collect(),
         });
         OutputReport {
-            output: self.output,
+            output: self.number,
             position: self.position,
             published_until: (until != EventTime::NEVER).then_some(until.0),
             windows_published: self.windows,

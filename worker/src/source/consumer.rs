@@ -110,6 +110,12 @@ impl Consumer {
         self.base.context().link.link()
     }
 
+    /// Whether a question will probably be answered: the broker answered, and no connection has failed since.
+    pub fn is_reachable(&self) -> bool {
+        let link = &self.base.context().link;
+        link.link() == Link::Up && !link.is_doubtful()
+    }
+
     /// How many partitions the topic has.
     pub fn partition_count(&self, wait: Duration) -> Result<u32, SourceError> {
         partition_count(&self.base, &self.topic, wait)

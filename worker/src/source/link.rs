@@ -97,7 +97,7 @@ impl LinkWatch {
         match error.rdkafka_error_code()? {
             Code::BrokerTransportFailure | Code::Resolve => {
                 state.doubtful = true;
-                state.last_words = plain(reason).to_owned();
+                plain(reason).clone_into(&mut state.last_words);
                 None
             }
             Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL => {
