@@ -10,7 +10,7 @@ use cli::generate::{Options, Target, Truth, register, send};
 use plan::Plan;
 use tests::pipeline::{Way, differences, files, quickstart, run_bounded, set_sink};
 
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 struct World {
     _broker: Broker,

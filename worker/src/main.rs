@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use plan::Plan;
 use schemas::spec::AnalyticsPipeline;
+use tokio::signal::unix::{SignalKind, signal};
 use worker::{Config, Worker};
 
 #[global_allocator]
@@ -77,9 +78,13 @@ fn run(arguments: &Arguments, plan: Plan) -> anyhow::Result<()> {
         ..Config::new(Arc::new(plan), &arguments.name)
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Before anything is started, so that no signal is missed.
+    let (mut terminate, mut interrupt) = {
+        let _entered = runtime.enter();
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+    };
     let worker = Worker::start(config)?;
     runtime.block_on(async {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         let ended = async {
             while !worker.is_ended() {
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -87,11 +92,10 @@ fn run(arguments: &Arguments, plan: Plan) -> anyhow::Result<()> {
         };
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM: cutting and leaving the group"),
-            stopped = tokio::signal::ctrl_c() => stopped?,
+            _ = interrupt.recv() => tracing::info!("SIGINT: cutting and leaving the group"),
             () = ended => {}
         }
-        anyhow::Ok(())
-    })?;
+    });
     worker.request_stop();
     let deadline = Instant::now() + Duration::from_secs(arguments.grace);
     while !worker.is_ended() {

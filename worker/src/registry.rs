@@ -184,7 +184,7 @@ fn shown(url: &Url) -> String {
 }
 
 /// The cause that says most: reqwest's own words hide it.
-fn innermost(error: &reqwest::Error) -> String {
+pub fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(next) = cause.source() {
         cause = next;

@@ -105,11 +105,11 @@ impl Publisher {
                 ends.iter().all(|(output, end)| outputs[output].position() >= *end)
             });
             if finished || committed.elapsed() >= COMMIT_INTERVAL {
-                self.commit(consumer, &mut outputs);
+                let written_down = self.commit(consumer, &mut outputs);
                 committed = Instant::now();
-            }
-            if finished {
-                return Ok(());
+                if finished && written_down {
+                    return Ok(());
+                }
             }
         }
         self.commit(consumer, &mut outputs);
@@ -192,7 +192,8 @@ impl Publisher {
         }
     }
 
-    fn commit(&self, consumer: &BaseConsumer, outputs: &mut BTreeMap<i32, Output>) {
+    /// Writes progress down, if there is any; whether nothing is left to be written down.
+    fn commit(&self, consumer: &BaseConsumer, outputs: &mut BTreeMap<i32, Output>) -> bool {
         let mut list = TopicPartitionList::new();
         let mut reached = Vec::new();
         for (partition, output) in outputs.iter() {
@@ -206,13 +207,13 @@ impl Publisher {
             reached.push((*partition, progress));
         }
         if list.count() == 0 {
-            return;
+            return true;
         }
         if let Err(error) = commit_within(consumer, &list, TIMEOUT) {
             // Not written down is only slower: a restart reads from the last commit, and finds the files.
             let message = format!("the publish progress could not be committed: {error}");
             self.status.trouble("publish commit", Self::reason(&error), message);
-            return;
+            return false;
         }
         self.status.recovered("publish commit");
         for (partition, progress) in reached {
@@ -220,6 +221,7 @@ impl Publisher {
                 output.set_committed(progress);
             }
         }
+        true
     }
 
     /// Repeats `action` until it succeeds or the worker is to stop.
