@@ -6,9 +6,10 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// Enough for a Java server on a machine whose processors are busy.
 const READY_WITHIN: Duration = Duration::from_secs(90);
@@ -100,17 +101,30 @@ impl Drop for Server {
     }
 }
 
-/// Ports on loopback that were free just now.
+/// Where ports are looked for: below those from which the kernel takes the near end of a connection. A client that waits
+/// for a server on a port of that range can be given the very port, connect to itself, and keep the server from it.
+const PORTS: std::ops::Range<u16> = 12_000..32_000;
+
+/// Ports on loopback that were free just now, each given out once in this process.
 ///
 /// # Errors
 /// There are none.
 pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let span = u32::from(PORTS.end - PORTS.start);
+    // Processes that run side by side begin at different places.
+    let first = std::process::id().wrapping_mul(97) % span;
     let mut ports = [0; N];
-    let mut held = Vec::new();
     for port in &mut ports {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
+        let mut tries = 0..span;
+        *port = loop {
+            ensure!(tries.next().is_some(), "no port of {PORTS:?} is free on loopback");
+            let number = (first + NEXT.fetch_add(1, Ordering::Relaxed)) % span;
+            let candidate = PORTS.start + u16::try_from(number)?;
+            if TcpListener::bind((Ipv4Addr::LOCALHOST, candidate)).is_ok() {
+                break candidate;
+            }
+        };
     }
     Ok(ports)
 }
