@@ -19,6 +19,9 @@ pub struct DevArgs {
     /// A real schema registry instead of the embedded one
     #[arg(long, value_name = "URL", requires = "kafka")]
     pub registry: Option<String>,
+    /// Most seconds to wait for Kafka and the registry to answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "kafka")]
+    pub wait: u64,
     /// Folder for the tables, instead of the manifest's sink
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub data: PathBuf,

@@ -8,6 +8,7 @@ mod generated;
 mod panel;
 mod pipeline;
 mod plain;
+mod reach;
 pub mod registry;
 mod run;
 mod screen;

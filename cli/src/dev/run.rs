@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use plan::Plan;
 use thiserror::Error;
@@ -80,7 +80,7 @@ pub fn run(args: &DevArgs, out: &mut dyn Write) -> Result<ExitCode, DevError> {
     let servers = Servers::start(args, &data)?;
     let at = servers.addresses();
     let plan = localise(manifest.clone(), args, at, &data)?;
-    servers.prepare(&plan)?;
+    servers.prepare(&plan, Duration::from_secs(args.wait))?;
     let was_empty = offsets(&plan)?.values().all(|(start, end)| start == end);
     let mut generated = Generated::start(args, &plan, &manifest)?;
     if args.bounded {

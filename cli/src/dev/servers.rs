@@ -11,10 +11,12 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use serde_json::json;
 use thiserror::Error;
+use worker::registry::innermost;
 
 use super::DevArgs;
 use super::broker::{Broker, BrokerError};
 use super::pipeline::Addresses;
+use super::reach;
 use super::registry::{Registry, RegistryError};
 
 /// Longest wait for one answer.
@@ -30,12 +32,12 @@ pub enum PrepareError {
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// Kafka does not answer.
-    #[error("cannot reach Kafka at '{bootstrap}': {source}")]
+    #[error("cannot reach the broker at '{bootstrap}': {message}")]
     ReachKafka {
         /// Bootstrap servers.
         bootstrap: String,
         /// Why.
-        source: KafkaError,
+        message: String,
     },
     /// Kafka does not make a topic.
     #[error("Kafka refused to make topic '{topic}': {source}")]
@@ -52,12 +54,12 @@ pub enum PrepareError {
     #[error("there is no topic '{0}'")]
     NoTopic(String),
     /// The registry does not answer.
-    #[error("cannot reach the schema registry at '{url}': {source}")]
+    #[error("cannot reach the schema registry at '{url}': {message}")]
     ReachRegistry {
         /// Its address.
         url: String,
         /// Why.
-        source: reqwest::Error,
+        message: String,
     },
     /// The registry does not take the schema.
     #[error("the schema registry refused the schema of subject '{subject}' with status {status}: {body}")]
@@ -96,14 +98,22 @@ impl Servers {
         Addresses { kafka: &self.kafka, registry: &self.registry, embedded: self.embedded.is_some() }
     }
 
-    /// Makes the topics that are Sluice's to make, and registers the schema.
+    /// Waits for servers that are not embedded, makes the topics that are Sluice's to make, and registers the schema.
     ///
     /// # Errors
-    /// A server does not answer or refuses.
-    pub fn prepare(&self, plan: &Plan) -> Result<(), PrepareError> {
+    /// A server does not answer within `wait`, or refuses.
+    pub fn prepare(&self, plan: &Plan, wait: Duration) -> Result<(), PrepareError> {
+        if self.embedded.is_none() {
+            reach::broker(plan, &client(plan), wait)?;
+            reach::registry(&plan.registry_url, wait)?;
+        }
         make_topics(plan)?;
         register(plan, self.embedded.is_some())
     }
+}
+
+fn unreachable(plan: &Plan) -> impl Fn(KafkaError) -> PrepareError + Copy {
+    move |error| PrepareError::ReachKafka { bootstrap: plan.kafka.bootstrap.clone(), message: error.to_string() }
 }
 
 fn client(plan: &Plan) -> ClientConfig {
@@ -116,7 +126,7 @@ fn client(plan: &Plan) -> ClientConfig {
 }
 
 fn make_topics(plan: &Plan) -> Result<(), PrepareError> {
-    let unreachable = |source| PrepareError::ReachKafka { bootstrap: plan.kafka.bootstrap.clone(), source };
+    let unreachable = unreachable(plan);
     let admin: AdminClient<DefaultClientContext> = client(plan).create().map_err(unreachable)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PrepareError::StartClient)?;
@@ -142,7 +152,7 @@ fn new_topic(topic: &TopicPlan) -> NewTopic<'_> {
 /// # Errors
 /// Kafka does not answer, or has no such topic.
 pub fn offsets(plan: &Plan) -> Result<BTreeMap<i32, (i64, i64)>, PrepareError> {
-    let unreachable = |source| PrepareError::ReachKafka { bootstrap: plan.kafka.bootstrap.clone(), source };
+    let unreachable = unreachable(plan);
     let admin: AdminClient<DefaultClientContext> = client(plan).create().map_err(unreachable)?;
     let (client, topic) = (admin.inner(), &plan.source.topic);
     let metadata = client.fetch_metadata(Some(topic), TIMEOUT).map_err(unreachable)?;
@@ -168,8 +178,11 @@ fn register(plan: &Plan, embedded: bool) -> Result<(), PrepareError> {
 
 fn ask(request: reqwest::blocking::RequestBuilder, body: &serde_json::Value, plan: &Plan) -> Result<(), PrepareError> {
     let request = request.header("Content-Type", "application/vnd.schemaregistry.v1+json").body(body.to_string());
-    let answer =
-        request.send().map_err(|source| PrepareError::ReachRegistry { url: plan.registry_url.clone(), source })?;
+    let unreachable = |error: reqwest::Error| PrepareError::ReachRegistry {
+        url: plan.registry_url.clone(),
+        message: innermost(&error),
+    };
+    let answer = request.send().map_err(unreachable)?;
     let status = answer.status();
     if status.is_success() {
         return Ok(());
