@@ -1,0 +1,1 @@
+//! The operator: `AnalyticsPipeline` resources become topics, schemas and workers.
