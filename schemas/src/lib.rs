@@ -1,5 +1,6 @@
-//! What two Sluice processes must agree on: the resource as written, names, wire records and the worker's report.
+//! What two Sluice processes must agree on: the resource as written, names, wire records, epochs and the worker's report.
 
+pub mod epochs;
 pub mod report;
 pub mod spec;
 pub mod wire;

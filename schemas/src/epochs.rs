@@ -1,0 +1,44 @@
+//! What a pipeline was before: the boundaries at which its topology and its meaning changed.
+//!
+//! The operator records them and gives them to the workers beside the pipeline (argument `--epochs`); a pipeline that never
+//! changed has none. Boundaries lie on the window grid, milliseconds since the epoch, UTC; a window belongs to what holds
+//! at its start, so no window mixes two epochs.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::spec::AnalyticsPipelineSpec;
+
+/// The changes that open or unpublished windows may still feel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Epochs {
+    /// How many source partitions must seal a window, by rising boundary. Empty: always as many as the pipeline says.
+    #[serde(default)]
+    pub topology: Vec<TopologyEpoch>,
+    /// The meaning before the pipeline's own, while the change is not complete. Absent: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousMeaning>,
+}
+
+/// From a boundary on, windows are complete when this many source partitions have sealed them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TopologyEpoch {
+    /// Start of the first window of the epoch; absent for the first epoch. On a partition that joins with it, the watermark
+    /// begins here: earlier windows do not wait for it, and its records for them are late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<i64>,
+    /// Source partitions.
+    pub partitions: u32,
+}
+
+/// The meaning that windows before a boundary have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PreviousMeaning {
+    /// Start of the first window that has the new meaning.
+    pub until: i64,
+    /// The pipeline as it was.
+    pub spec: AnalyticsPipelineSpec,
+}
