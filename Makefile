@@ -11,7 +11,7 @@ BINARIES := sluice sluice-worker sluice-bench
 DEMO := bin/sluice dev examples/revenue-5m.yaml --generate 2000000 --bounded --data demo-data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-test build demo test test-fast bench fmt lint clean
+.PHONY: help setup setup-build setup-test build demo test test-fast sim chaos bench fmt lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -42,6 +42,18 @@ test: setup-test ## everything: format, lint, tests, and tests against real serv
 
 test-fast: setup-build ## the same without servers
 	@tests/run fast
+
+SEEDS ?= 20000
+sim: setup-build ## SEEDS random scripts in which everything goes wrong, on all processors
+# With the features of `make build`, so that its dependencies are not built again.
+	cargo build --release --workspace --bin sim --features tests/sim
+	@target=$$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'); \
+	LD_LIBRARY_PATH=$$(tests/setup/duckdb.sh | tail -n 1) "$$target/release/sim" $(SEEDS)
+
+chaos: export EVENTS ?= 5000000
+chaos: export FAULTS ?= 100
+chaos: setup-test ## FAULTS faults while real workers read EVENTS events from a real Kafka; SEED chooses others
+	cargo test --release --workspace --bins --test chaos -- --ignored --nocapture
 
 bench: setup-test build ## events per CPU-second, beside consuming alone
 	bin/sluice-bench core

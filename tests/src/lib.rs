@@ -3,8 +3,10 @@
 pub mod kafka;
 pub mod model;
 pub mod pipeline;
+pub mod proxy;
 pub mod python;
 pub mod registry;
 pub mod server;
 pub mod setup;
+pub mod sim;
 pub mod worlds;

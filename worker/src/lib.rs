@@ -18,7 +18,7 @@ pub mod source;
 pub mod status;
 pub mod stop;
 mod supported;
-mod wire;
+pub mod wire;
 mod worker;
 
 pub use ingest::IngestError;

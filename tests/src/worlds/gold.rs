@@ -68,7 +68,7 @@ pub fn gold_of(row: &Row) -> Gold {
 }
 
 /// The integer nearest to `value / count`; of two equally near, the even one.
-fn nearest_even(value: i128, count: i128) -> i128 {
+pub fn nearest_even(value: i128, count: i128) -> i128 {
     let guess = value / count;
     let distance = |candidate: &i128| ((candidate * count - value).abs(), candidate.rem_euclid(2));
     [guess - 1, guess, guess + 1].into_iter().min_by_key(distance).expect("there are three")

@@ -18,7 +18,7 @@ mod topic;
 pub use cut::Cutting;
 pub use drive::{Drive, Said, Step, undisturbed};
 pub use expect::agrees;
-pub use gold::{Gold, GoldArg, gold_of, read_gold};
+pub use gold::{Gold, GoldArg, gold_of, nearest_even, read_gold};
 pub use point::point_at;
 pub use program::{Setting, program};
 pub use read::read_partial;

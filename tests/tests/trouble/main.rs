@@ -7,7 +7,6 @@
 
 mod broker;
 mod letters;
-mod proxy;
 mod registry;
 mod sink;
 mod stopping;

@@ -14,10 +14,9 @@ use plan::Plan;
 use schemas::report::WorkerReport;
 use tempfile::TempDir;
 use tests::pipeline::{Way, differences, files, quickstart, run_bounded, set_sink};
+use tests::proxy::Proxy;
 use tests::server::free_ports;
 use worker::{Config, Worker};
-
-use crate::proxy::Proxy;
 
 /// Longest wait for anything; most take a second.
 pub const PATIENCE: Duration = Duration::from_mins(1);

@@ -114,6 +114,11 @@ impl Lane {
         self.rows_before(Offset(i64::MAX), &mut pass)?;
         self.count_rules(&mut pass);
         self.settle(&judged)?;
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::CloseAtFetchEnd) {
+            let at = self.position;
+            self.seal(at, at > self.silent_until, &mut pass.out)?;
+        }
         self.position = self.position.max(fetch.end);
         self.apply_decrees(self.position, &mut pass)?;
         self.forget_decrees();

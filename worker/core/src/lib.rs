@@ -20,6 +20,8 @@ mod judge;
 mod lane;
 mod latency;
 mod merge;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 mod open;
 mod program;
 mod progress;

@@ -126,6 +126,12 @@ impl OpenWindows {
     /// Remembers `id` in window `index`; false when an open window already knows it.
     #[inline]
     pub(crate) fn remember(&mut self, index: usize, id: u128) -> bool {
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::SkipDuplicates)
+            && self.windows.iter().any(|open| open.ids.contains(id))
+        {
+            return false;
+        }
         let own = &mut self.windows[index];
         let new = own.ids.insert(id);
         if new && let Some(unsaved) = &mut own.unsaved {

@@ -7,7 +7,7 @@ pub mod effects;
 mod kafka;
 mod output;
 mod store;
-mod table;
+pub mod table;
 mod work;
 
 use std::collections::BTreeMap;

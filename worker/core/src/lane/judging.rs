@@ -47,6 +47,10 @@ impl Lane {
             self.valid_row(row, time, pass)
         };
         self.conclude(verdict, offset, log_time);
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::CloseAtFetchEnd) {
+            return Ok(());
+        }
         if self.watermark >= self.next_seal {
             self.settle(pass.judged)?;
             self.seal(Offset(offset.0 + 1), offset >= self.silent_until, &mut pass.out)?;

@@ -75,7 +75,7 @@ impl Proxy {
     pub fn close(&mut self) {
         if let Some((line, acceptor)) = self.line.take() {
             line.cut();
-            acceptor.join().unwrap();
+            acceptor.join().expect("loopback works");
         }
     }
 }
@@ -95,15 +95,14 @@ impl Line {
             let Ok(client) = client else { continue };
             let Ok(server) = TcpStream::connect(self.target) else { continue };
             for stream in [&client, &server] {
-                stream.set_nodelay(true).unwrap();
-                self.streams().push(stream.try_clone().unwrap());
+                stream.set_nodelay(true).expect("loopback works");
+                self.streams().push(copy(stream));
             }
             if self.closed.load(Ordering::Acquire) {
                 self.cut();
                 return;
             }
-            let (line, from_server, to_client) =
-                (self.clone(), server.try_clone().unwrap(), client.try_clone().unwrap());
+            let (line, from_server, to_client) = (self.clone(), copy(&server), copy(&client));
             std::thread::spawn(move || pump(client, server, None));
             std::thread::spawn(move || pump(from_server, to_client, Some(&line)));
         }
@@ -124,6 +123,10 @@ impl Line {
             drop(TcpStream::connect(self.address));
         }
     }
+}
+
+fn copy(stream: &TcpStream) -> TcpStream {
+    stream.try_clone().expect("a stream can be held twice")
 }
 
 /// Passes bytes on until one side ends. Those from the server count.

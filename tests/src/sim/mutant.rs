@@ -1,0 +1,64 @@
+//! Laws broken on purpose, each in one place, to see that the simulation finds it.
+//!
+//! Those here stand between production code and the world: what was decided rightly is done wrongly. Those inside of the
+//! core are switched on by the feature `mutants`.
+
+use schemas::wire::{Content, Record, SealBody, Sender};
+use stream_core::Point;
+use worker::ingest::effects::Commit;
+use worker::progress::{decode, encode};
+
+/// Which law is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// Commits do not wait for acknowledgements.
+    CommitBeforeAck,
+    /// A commit does not hold the decrees.
+    ForgetDecree,
+    /// A replay begins at the commit.
+    WrongAnchor,
+    /// No fence is ever seen.
+    IgnoreFence,
+    /// One partition's seal counts for all.
+    PublishWithoutSeals,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::CommitBeforeAck, Self::ForgetDecree, Self::WrongAnchor, Self::IgnoreFence, Self::PublishWithoutSeals];
+}
+
+/// What is committed instead of `commit`.
+pub fn commit(mutant: Option<Mutant>, commit: &Commit) -> Commit {
+    let Some(Ok(mut committed)) = mutant.map(|_| decode(commit.position, &commit.metadata)) else {
+        return commit.clone();
+    };
+    let progress = &mut committed.progress;
+    match mutant {
+        Some(Mutant::ForgetDecree) => progress.decrees.clear(),
+        Some(Mutant::WrongAnchor) => {
+            let (offset, watermark) = (progress.position, progress.watermark);
+            progress.anchor = Point { offset, watermark, batch: None, ..progress.anchor };
+        }
+        _ => return commit.clone(),
+    }
+    Commit { position: commit.position, metadata: encode(&committed) }
+}
+
+/// What is sent instead of `record`.
+pub fn sent(mutant: Option<Mutant>, record: &Record, partitions: usize) -> Vec<Vec<u8>> {
+    let bytes = |record: &Record| record.encode().expect("it was made from a record");
+    match (mutant, &record.content) {
+        (Some(Mutant::IgnoreFence), Content::Fence) => Vec::new(),
+        (Some(Mutant::PublishWithoutSeals), Content::Seal(seal)) => {
+            let forged = |partition: i32| {
+                let body = SealBody { closed: Vec::new(), ..seal.clone() };
+                let from = Sender { partition, incarnation: u64::MAX, ..record.from };
+                bytes(&Record { from, content: Content::Seal(body) })
+            };
+            std::iter::once(bytes(record)).chain((0..partitions as i32).map(forged)).collect()
+        }
+        _ => vec![bytes(record)],
+    }
+}

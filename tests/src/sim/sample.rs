@@ -1,0 +1,37 @@
+//! What a small fixed log makes a lane say: for the files that keep a format.
+
+use std::sync::Arc;
+
+use stream_core::Emission;
+
+use super::domain::{Domain, Entry, START, Sale};
+use super::oracle::said;
+use super::world::Source;
+
+/// A pipeline with one output, and what its lane says of a log of a few records.
+pub fn sample_emissions() -> (Arc<Domain>, Vec<Emission>) {
+    let domain = Domain::of(0, 1);
+    let sale = |offset: i64, seconds: i64, region: Option<&'static str>, amount: i128| {
+        let time = START + seconds * 1000;
+        let sale = Sale {
+            id: Some(format!("sale-{offset}")),
+            at: Some(time),
+            got: Some(time + 100),
+            region,
+            kind: "sale",
+            amount: Some(amount),
+        };
+        Entry { offset, log_time: time + 200, sale: Some(sale) }
+    };
+    let entries = vec![
+        sale(3, 1, Some("eu"), 1_999),
+        sale(4, 2, None, 5),
+        sale(6, 3, Some("mars"), 700),
+        sale(7, 31, Some("us"), -1),
+        sale(8, 64, Some("us"), 12_345),
+    ];
+    let visible = entries.len();
+    let source = Source { entries, low: 3, visible };
+    let emissions = said(&domain, &source, &[]);
+    (domain, emissions)
+}

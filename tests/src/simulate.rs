@@ -1,0 +1,67 @@
+//! Plays the simulation for many seeds on all processors, and says what it met: `sim [SEEDS [FIRST]]`.
+//!
+//! Prints seeds per second, a table of faults and recoveries, and every failing seed with its smallest script. Fails if a
+//! law was broken, or if something was never met.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use tests::sim::{EXPECTED, Tally, draw, play, shrink};
+
+/// Failing seeds after which the others are not waited for.
+const ENOUGH: usize = 5;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>());
+    let (Some(Ok(seeds)), Ok(first)) = (arguments.next().or(Some(Ok(2000))), arguments.next().unwrap_or(Ok(0))) else {
+        eprintln!("usage: sim [SEEDS [FIRST]]");
+        return ExitCode::FAILURE;
+    };
+    let begun = Instant::now();
+    let next = AtomicU64::new(first);
+    let (tally, failed) = (Mutex::new(Tally::default()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                let mut met = Tally::default();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let enough = failed.lock().unwrap_or_else(PoisonError::into_inner).len() >= ENOUGH;
+                    if seed >= first + seeds || enough {
+                        break;
+                    }
+                    let outcome = play(&draw(seed), None);
+                    met.merge(&outcome.tally);
+                    if !outcome.broken.is_empty() {
+                        failed.lock().unwrap_or_else(PoisonError::into_inner).push((seed, outcome.broken));
+                    }
+                }
+                tally.lock().unwrap_or_else(PoisonError::into_inner).merge(&met);
+            });
+        }
+    });
+    let played = next.into_inner().min(first + seeds) - first;
+    let seconds = begun.elapsed().as_secs_f64();
+    let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for (what, count) in tally.iter() {
+        println!("{count:>12}  {what}");
+    }
+    let never: Vec<_> = EXPECTED.iter().filter(|what| tally.of(what) == 0).collect();
+    for what in &never {
+        println!("{:>12}  {what}", "never");
+    }
+    println!(
+        "{played} seeds in {seconds:.1} s, {:.0} seeds per second, {} failed",
+        played as f64 / seconds,
+        failed.len()
+    );
+    for (seed, broken) in &failed {
+        println!("\nseed {seed}: {}", broken[0]);
+        let small = shrink(&draw(*seed), None);
+        println!("# {}\n{small}", play(&small, None).broken.first().map_or("", String::as_str));
+    }
+    if failed.is_empty() && never.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
