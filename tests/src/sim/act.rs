@@ -265,7 +265,7 @@ impl Sim {
             }
         }
         // Who was asked may have died of it, and so may others meanwhile.
-        self.world().group.owner.insert(partition, to);
+        self.world().group.deal(partition, Some(to));
         if let Some(new) = self.member(to) {
             self.process(new).given.lock().unwrap_or_else(PoisonError::into_inner).push(partition);
         }
@@ -279,7 +279,7 @@ impl Sim {
             let of_slot = world.group.owner.iter().filter(|(_, owner)| **owner == slot);
             let orphans: Vec<i32> = of_slot.map(|(partition, _)| *partition).collect();
             for partition in &orphans {
-                world.group.owner.remove(partition);
+                world.group.deal(*partition, None);
             }
             world.lives[pid].unlearnt.extend(&orphans);
             orphans

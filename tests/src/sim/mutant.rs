@@ -21,12 +21,20 @@ pub enum Mutant {
     IgnoreFence,
     /// One partition's seal counts for all.
     PublishWithoutSeals,
+    /// What was reached before a partition was lost is committed when it is back.
+    CommitWhatWasLost,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::CommitBeforeAck, Self::ForgetDecree, Self::WrongAnchor, Self::IgnoreFence, Self::PublishWithoutSeals];
+    pub const ALL: [Self; 6] = [
+        Self::CommitBeforeAck,
+        Self::ForgetDecree,
+        Self::WrongAnchor,
+        Self::IgnoreFence,
+        Self::PublishWithoutSeals,
+        Self::CommitWhatWasLost,
+    ];
 }
 
 /// What is committed instead of `commit`.

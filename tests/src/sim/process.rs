@@ -185,9 +185,10 @@ impl Broker for Outside {
             _ => "recovery: a partition was taken up where it was committed",
         });
         drop(world);
+        let deal = sim.world().group.deals.get(&partition).copied();
         let clock = LogClock::resume(from.log_time.0.max(0));
         sim.after(self.pid)?;
-        Ok(Box::new(SimReader { outside: self.clone(), partition, clock }))
+        Ok(Box::new(SimReader { outside: self.clone(), partition, clock, deal }))
     }
 
     fn send(&self, output: u32, record: &schemas::wire::Record) -> Result<(), IngestError> {
@@ -230,9 +231,20 @@ struct SimReader {
     outside: Outside,
     partition: i32,
     clock: LogClock,
+    /// How often the partition had changed hands when it was opened.
+    deal: Option<u64>,
 }
 
 impl Reader for SimReader {
+    fn owns(&self) -> bool {
+        let sim = self.outside.sim();
+        let world = sim.world();
+        let is_member = world.group.members.get(&world.lives[self.outside.pid].slot) == Some(&self.outside.pid);
+        // Who is no member any more does not know it; its commits are refused.
+        let knows = sim.mutant != Some(mutant::Mutant::CommitWhatWasLost);
+        !knows || !is_member || world.group.deals.get(&self.partition).copied() == self.deal
+    }
+
     fn read(&mut self, position: Offset, until: Offset) -> Result<Read, IngestError> {
         let (sim, pid) = (self.outside.sim(), self.outside.pid);
         sim.before(pid, "read")?;

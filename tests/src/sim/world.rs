@@ -102,6 +102,8 @@ pub struct Group {
     pub owner: BTreeMap<i32, usize>,
     /// The process that is the member of each slot.
     pub members: BTreeMap<usize, Pid>,
+    /// How often each partition changed hands.
+    pub deals: BTreeMap<i32, u64>,
     /// What is committed.
     pub commits: BTreeMap<i32, Commit>,
     /// Every decree that was ever committed: partition, position, watermark.
@@ -109,6 +111,15 @@ pub struct Group {
 }
 
 impl Group {
+    /// A partition changes hands.
+    pub fn deal(&mut self, partition: i32, to: Option<usize>) {
+        *self.deals.entry(partition).or_default() += 1;
+        match to {
+            Some(slot) => self.owner.insert(partition, slot),
+            None => self.owner.remove(&partition),
+        };
+    }
+
     /// Whether the broker takes a commit of this process for this partition.
     pub fn has(&self, pid: Pid, partition: i32) -> bool {
         self.owner.get(&partition).is_some_and(|slot| self.members.get(slot) == Some(&pid))

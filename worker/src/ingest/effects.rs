@@ -51,6 +51,10 @@ pub trait Reader: Send {
     /// record that the lane expects.
     fn read(&mut self, position: Offset, until: Offset) -> Result<Read, IngestError>;
 
+    /// Whether the partition has been this worker's without interruption since it was opened, as far as the worker knows. The group
+    /// refuses commits of those that are no members; it does not look at which member has the partition.
+    fn owns(&self) -> bool;
+
     /// Puts a record of the fetch that was read last, which `program` refused, on its way to the dead-letter topic.
     fn dead_letter(&self, program: &Program, refused: &Refused) -> Result<(), IngestError>;
 }

@@ -127,10 +127,12 @@ impl Broker for Arc<Kafka> {
 
     fn open(&self, partition: i32, from: &Point) -> Result<Box<dyn Reader>, IngestError> {
         let decoder = Decoder::new(self.schemas.clone(), &self.plan.reader_schema, self.plan.arrow_schema.clone());
+        let queue = self.consumer.start(partition, from.offset.0)?;
         Ok(Box::new(KafkaReader {
             kafka: self.clone(),
             partition,
-            queue: self.consumer.start(partition, from.offset.0)?,
+            start: self.consumer.started(partition),
+            queue,
             fetch: Fetch::with_capacity(self.fetch_records),
             decoder,
             clock: LogClock::resume(from.log_time.0.max(0)),
@@ -166,6 +168,8 @@ impl Broker for Arc<Kafka> {
 struct KafkaReader {
     kafka: Arc<Kafka>,
     partition: i32,
+    /// The number of the start; none when the partition was lost at once.
+    start: Option<u64>,
     queue: PartitionQueue,
     fetch: Fetch,
     decoder: Decoder<Arc<dyn WriterSchemas + Send + Sync>>,
@@ -173,6 +177,10 @@ struct KafkaReader {
 }
 
 impl Reader for KafkaReader {
+    fn owns(&self) -> bool {
+        self.start.is_some() && self.kafka.consumer.started(self.partition) == self.start
+    }
+
     fn read(&mut self, position: Offset, until: Offset) -> Result<Read, IngestError> {
         self.queue.read(&mut self.fetch, READ_WAIT);
         let status = &self.kafka.status;

@@ -13,6 +13,7 @@ use stream_core::{Emission, Emissions, EventTime, Fetch, Lane, Offset, Progress}
 use super::effects::{Commit, Read, Reader};
 use super::{IngestError, Shared};
 use crate::progress::{CommittedProgress, encode};
+use crate::source::SourceError;
 use crate::wire::{ledger, partial_content, report_body, seal_body};
 
 /// Before a commit that cannot be left for later is tried again.
@@ -138,7 +139,7 @@ impl Owned {
             return Ok(());
         }
         let reached = self.reached(self.lane.progress());
-        commit(shared, self.partition, &reached)?;
+        self.commit_reached(shared, &reached)?;
         self.committed = reached;
         Ok(())
     }
@@ -159,7 +160,7 @@ impl Owned {
         // What was emitted before must have arrived: the commit implies it.
         shared.broker.flush()?;
         let reached = self.reached(decreed.progress);
-        commit_surely(shared, self.partition, &reached)?;
+        self.commit_surely(shared, &reached)?;
         self.committed = reached;
         self.emit(shared, &decreed.emissions)?;
         shared.broker.flush()?;
@@ -167,6 +168,31 @@ impl Owned {
         match self.commit(shared) {
             Err(error) if error.retry() => Ok(()),
             committed => committed,
+        }
+    }
+
+    /// Commits `reached`, unless the partition was lost since it was taken over, even if it has come back: then another worker
+    /// may have committed more.
+    fn commit_reached(&self, shared: &Shared, reached: &CommittedProgress) -> Result<(), IngestError> {
+        if !self.reader.owns() {
+            return Err(SourceError::Own { partition: self.partition }.into());
+        }
+        commit(shared, self.partition, reached)
+    }
+
+    /// Commits `reached`, however long the broker is away.
+    fn commit_surely(&self, shared: &Shared, reached: &CommittedProgress) -> Result<(), IngestError> {
+        loop {
+            match self.commit_reached(shared, reached) {
+                Err(error) if error.retry() => shared.status.trouble("commit", error.reason(), error.to_string()),
+                committed => {
+                    shared.status.recovered("commit");
+                    return committed;
+                }
+            }
+            if shared.stop.wait(COMMIT_PAUSE) {
+                return Err(IngestError::Stopped);
+            }
         }
     }
 
@@ -194,20 +220,4 @@ impl Owned {
 /// Commits `reached`.
 pub(super) fn commit(shared: &Shared, partition: i32, reached: &CommittedProgress) -> Result<(), IngestError> {
     shared.broker.commit(partition, &Commit { position: reached.progress.position, metadata: encode(reached) })
-}
-
-/// Commits `reached`, however long the broker is away.
-fn commit_surely(shared: &Shared, partition: i32, reached: &CommittedProgress) -> Result<(), IngestError> {
-    loop {
-        match commit(shared, partition, reached) {
-            Err(error) if error.retry() => shared.status.trouble("commit", error.reason(), error.to_string()),
-            committed => {
-                shared.status.recovered("commit");
-                return committed;
-            }
-        }
-        if shared.stop.wait(COMMIT_PAUSE) {
-            return Err(IngestError::Stopped);
-        }
-    }
 }

@@ -88,7 +88,7 @@ impl Consumer {
         if !parts.assigned.contains(&partition) {
             return Err(SourceError::Own { partition });
         }
-        if parts.started.contains(&partition) {
+        if parts.started.contains_key(&partition) {
             return Err(SourceError::StartTwice { partition });
         }
         let queue = PartitionQueue::split(&self.base, &self.topic, partition)?;
@@ -96,8 +96,15 @@ impl Consumer {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.topic, partition, Offset::Offset(offset)).map_err(failed)?;
         self.base.incremental_assign(&list).map_err(failed)?;
-        parts.started.insert(partition);
+        parts.starts += 1;
+        let number = parts.starts;
+        parts.started.insert(partition, number);
         Ok(queue)
+    }
+
+    /// The number of the partition's start, while it is read: one that was lost and came back has another, or none yet.
+    pub fn started(&self, partition: i32) -> Option<u64> {
+        self.base.context().partitions().started.get(&partition).copied()
     }
 
     /// The partitions assigned now.

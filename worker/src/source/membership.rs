@@ -6,7 +6,7 @@
 //! - a partition is given back only after the lane side said it is done with it (or the wait is over), and it can not be started
 //!   any more from the moment its revocation is known.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -65,7 +65,10 @@ pub(super) struct Membership {
 #[derive(Debug, Default)]
 pub(super) struct Partitions {
     pub(super) assigned: BTreeSet<i32>,
-    pub(super) started: BTreeSet<i32>,
+    /// Those that are read, with the number of their start.
+    pub(super) started: BTreeMap<i32, u64>,
+    /// Starts so far.
+    pub(super) starts: u64,
 }
 
 impl Membership {
@@ -134,7 +137,7 @@ impl Membership {
         let mut kept = self.partitions();
         let mut returned = TopicPartitionList::new();
         for element in topics.elements() {
-            if kept.started.remove(&element.partition()) {
+            if kept.started.remove(&element.partition()).is_some() {
                 returned.add_partition(element.topic(), element.partition());
             }
         }
