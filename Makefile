@@ -22,9 +22,9 @@ setup-build: ## install what `make build` and `make demo` need
 	@tests/setup/packages.sh build
 	@tests/setup/cargo-config.sh
 
-setup-test: setup-build ## install a Kafka, a registry and Python packages for the tests
+setup-test: setup-build ## install a Kafka, a registry, a Kubernetes and Python packages for the tests
 	@tests/setup/packages.sh test
-	@for part in kafka registry java python; do tests/setup/$$part.sh >/dev/null || exit 1; done
+	@for part in kafka registry java python cluster; do tests/setup/$$part.sh >/dev/null || exit 1; done
 
 build: setup-build ## release binaries, copied to bin/
 # The whole workspace at once, so that its dependencies are built with one set of features, and once.
