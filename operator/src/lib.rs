@@ -1,1 +1,3 @@
 //! The operator: `AnalyticsPipeline` resources become topics, schemas and workers.
+
+pub mod api;
