@@ -87,6 +87,16 @@ impl Kafka {
         config
     }
 
+    /// How many partitions a topic has; 0 if there is none of that name.
+    ///
+    /// # Errors
+    /// The broker does not answer.
+    pub fn partitions(&self, topic: &str) -> Result<usize> {
+        let asker: BaseConsumer = self.client().create()?;
+        let found = asker.fetch_metadata(Some(topic), Duration::from_secs(10))?;
+        Ok(found.topics().first().map_or(0, |topic| topic.partitions().len()))
+    }
+
     /// Creates a topic with one replica and Kafka's configuration names, such as `message.timestamp.type`.
     ///
     /// # Errors
