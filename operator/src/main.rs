@@ -51,8 +51,16 @@ struct Arguments {
     /// Only pipelines in this namespace. Absent: all namespaces.
     #[arg(long, env = "SLUICE_NAMESPACE")]
     namespace: Option<String>,
+    /// Ask the operator at this address whether it is ready, and end: for `helm test`, whose pods have no other program.
+    #[arg(long, value_name = "URL")]
+    probe: Option<String>,
     /// Image of the workers, where a pipeline names none.
-    #[arg(long, env = "SLUICE_WORKER_IMAGE")]
+    #[arg(
+        long,
+        env = "SLUICE_WORKER_IMAGE",
+        required_unless_present = "probe",
+        default_value_if("probe", clap::builder::ArgPredicate::IsPresent, "")
+    )]
     worker_image: String,
     /// Pull policy of the workers' image. Absent: Kubernetes' default.
     #[arg(long, env = "SLUICE_WORKER_PULL_POLICY", value_parser = ["Always", "IfNotPresent", "Never"])]
@@ -118,7 +126,19 @@ fn main() -> ExitCode {
     }
 }
 
+/// Asks another operator whether it is ready.
+async fn probe(url: &str) -> anyhow::Result<()> {
+    let answer = reqwest::Client::new().get(url).timeout(Duration::from_secs(10)).send().await;
+    let answer = answer.with_context(|| format!("'{url}' does not answer"))?;
+    let (status, said) = (answer.status(), answer.text().await?);
+    println!("{status}: {said}");
+    if status.is_success() { Ok(()) } else { bail!("'{url}' answers {status}: {said}") }
+}
+
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(url) = &arguments.probe {
+        return probe(url).await;
+    }
     let telemetry = Arc::new(Telemetry::default());
     telemetry.serve(arguments.http).with_context(|| format!("cannot listen on '{}'", arguments.http))?;
     let stop = stop_on_signals()?;

@@ -32,9 +32,9 @@ fn broker_down(world: &mut World) -> Result<()> {
     steps.done("Ready, and the first part sent");
     world.kafka.kill()?;
     let since = Instant::now();
-    let [_, _, message] = world.until_condition("Ready", "False", |reason, _| reason == "BrokerUnreachable").or_else(
-        |_| world.until_condition("Ready", "Unknown", |reason, _| reason == "BrokerUnreachable"),
-    )?;
+    let [_, _, message] = world
+        .until_condition("Ready", "False", |reason, _| reason == "BrokerUnreachable")
+        .or_else(|_| world.until_condition("Ready", "Unknown", |reason, _| reason == "BrokerUnreachable"))?;
     steps.done(&format!("told: {message}"));
     let before = world.workers()?;
     std::thread::sleep(outage().saturating_sub(since.elapsed()));
@@ -61,7 +61,8 @@ fn registry_down(world: &mut World) -> Result<()> {
     steps.done("Ready, and the first part sent");
     let before = world.workers()?;
     world.registry.kill()?;
-    let [_, _, message] = world.until_condition("SchemaReady", "Unknown", |reason, _| reason == "RegistryUnreachable")?;
+    let [_, _, message] =
+        world.until_condition("SchemaReady", "Unknown", |reason, _| reason == "RegistryUnreachable")?;
     steps.done(&format!("told: {message}"));
     world.registry.restart()?;
     world.until_condition("SchemaReady", "True", |_, _| true)?;
@@ -86,12 +87,14 @@ fn credentials(world: &World) -> Result<()> {
     ensure!(manifest.contains("credentialsSecretRef"), "the manifest names the secret");
     let secret = |password: &str| {
         let literals = [format!("--from-literal=username={USER}"), format!("--from-literal=password={password}")];
-        let made = ["create", "secret", "generic", "kafka", &literals[0], &literals[1], "--dry-run=client", "-o", "yaml"];
+        let made =
+            ["create", "secret", "generic", "kafka", &literals[0], &literals[1], "--dry-run=client", "-o", "yaml"];
         world.apply(&world.kubectl(&made)?)
     };
     secret("wrong")?;
     world.apply(&manifest)?;
-    let [_, _, message] = world.until_condition("Ready", "False", |reason, _| reason == "BrokerAuthenticationFailed")?;
+    let [_, _, message] =
+        world.until_condition("Ready", "False", |reason, _| reason == "BrokerAuthenticationFailed")?;
     steps.done(&format!("told: {message}"));
     ensure!(!message.contains("wrong") && !message.contains(PASSWORD), "the message tells the password: {message}");
     secret(PASSWORD)?;

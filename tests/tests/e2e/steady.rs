@@ -121,7 +121,8 @@ fn many(world: &World) -> Result<()> {
     let nowhere = "workers: {replicas: 1, storage: {size: 1Gi}, pod: {nodeSelector: {sluice.dev/nowhere: \"true\"}}}";
     let manifest = world.manifest().replace("workers: {replicas: 1, storage: {size: 1Gi}}", nowhere);
     ensure!(manifest.contains("nowhere"), "the manifest has a node selector");
-    let all: Vec<_> = names.iter().map(|name| manifest.replace(&format!("name: {PIPELINE}"), &format!("name: {name}"))).collect();
+    let all: Vec<_> =
+        names.iter().map(|name| manifest.replace(&format!("name: {PIPELINE}"), &format!("name: {name}"))).collect();
     let begun = Instant::now();
     world.apply(&all.join("\n---\n"))?;
     until("every pipeline has its stateful set", 3 * PATIENCE, || {
@@ -132,7 +133,10 @@ fn many(world: &World) -> Result<()> {
     std::thread::sleep(Duration::from_secs(20));
     let made: usize = audit.writes()?.values().sum();
     let memory_now = memory(operator(&world.cluster)?)?;
-    steps.done(&format!("{:.1} writes per pipeline; operator {before} MiB before, {memory_now} MiB now", made as f64 / count as f64));
+    steps.done(&format!(
+        "{:.1} writes per pipeline; operator {before} MiB before, {memory_now} MiB now",
+        made as f64 / count as f64
+    ));
     edits(world, &names, &mut steps)?;
     quiet(world, &mut steps)?;
     ensure!(memory_now < 256, "the operator has {memory_now} MiB, and its limit is 256");
@@ -154,7 +158,9 @@ fn edits(world: &World, names: &[String], steps: &mut Steps) -> Result<()> {
     delays.sort_by(f64::total_cmp);
     let at = |share: f64| delays[((delays.len() - 1) as f64 * share).round() as usize];
     let (median, p99) = (at(0.5), at(0.99));
-    steps.done(&format!("{edited} edits: from the API server's answer to the stateful set {median:.2} s median, {p99:.2} s p99"));
+    steps.done(&format!(
+        "{edited} edits: from the API server's answer to the stateful set {median:.2} s median, {p99:.2} s p99"
+    ));
     ensure!(p99 < 10.0, "an edit takes {p99:.2} s");
     Ok(())
 }

@@ -10,13 +10,15 @@ use crate::world::{PATIENCE, PIPELINE, World};
 /// Deletes a worker's claim and pod, and waits until both are there anew.
 fn lose_volume(world: &World, worker: u32) -> Result<()> {
     let (pod, claim) = (format!("{PIPELINE}-{worker}"), format!("data-{PIPELINE}-{worker}"));
-    let uid = || Ok::<_, anyhow::Error>(world.json(&["get", "persistentvolumeclaim", &claim])?["metadata"]["uid"].clone());
+    let uid =
+        || Ok::<_, anyhow::Error>(world.json(&["get", "persistentvolumeclaim", &claim])?["metadata"]["uid"].clone());
     let old = uid()?;
     world.kubectl(&["delete", "persistentvolumeclaim", &claim, "--wait=false"])?;
     world.kubectl(&["delete", "pod", &pod, "--wait=false"])?;
     until("claim and pod are there anew", PATIENCE, || {
         let is_new = uid().is_ok_and(|new| new != old);
-        Ok((is_new && world.kubectl(&["wait", "--for=condition=Ready", &format!("pod/{pod}"), "--timeout=5s"]).is_ok()).then_some(()))
+        Ok((is_new && world.kubectl(&["wait", "--for=condition=Ready", &format!("pod/{pod}"), "--timeout=5s"]).is_ok())
+            .then_some(()))
     })
 }
 
@@ -58,7 +60,8 @@ fn grow_volume(world: &World) -> Result<()> {
     let class = format!("grows-{}", world.namespace);
     // The provisioner of the test cluster has no resizer, so the test is the resizer.
     world.cluster.run("bash", &["-c", &CLASS.replace("@NAME@", &class)])?;
-    let manifest = world.manifest().replace("storage: {size: 1Gi}", &format!("storage: {{size: 1Gi, storageClass: {class}}}"));
+    let manifest =
+        world.manifest().replace("storage: {size: 1Gi}", &format!("storage: {{size: 1Gi, storageClass: {class}}}"));
     ensure!(manifest.contains(&class), "the manifest names the storage class");
     world.apply(&manifest)?;
     world.wait_condition("Ready", PATIENCE)?;
@@ -78,7 +81,15 @@ fn grow_volume(world: &World) -> Result<()> {
     steps.done("claim and stateful set ask for more");
     let status = json!({"status": {"capacity": {"storage": "2Gi"}}}).to_string();
     let claim = format!("data-{PIPELINE}-0");
-    world.kubectl(&["patch", "persistentvolumeclaim", &claim, "--subresource=status", "--type=merge", "-p", &status])?;
+    world.kubectl(&[
+        "patch",
+        "persistentvolumeclaim",
+        &claim,
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        &status,
+    ])?;
     world.until_condition("StorageHealthy", "True", |_, _| true)?;
     world.ensure_untouched(&before)?;
     world.grow(1)?;

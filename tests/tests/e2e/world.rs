@@ -85,7 +85,8 @@ impl World {
         let pipeline = self.pipeline()?;
         let conditions = pipeline["status"]["conditions"].as_array().cloned().unwrap_or_default();
         let found = conditions.into_iter().find(|condition| condition["type"] == name);
-        Ok(found.map(|found| ["status", "reason", "message"].map(|of| found[of].as_str().unwrap_or_default().to_owned())))
+        Ok(found
+            .map(|found| ["status", "reason", "message"].map(|of| found[of].as_str().unwrap_or_default().to_owned())))
     }
 
     /// Waits until a condition has that status, and `holds` says yes to its reason and message.
