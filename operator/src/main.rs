@@ -48,20 +48,15 @@ const USER_AGENT: &str = concat!("sluice-operator/", env!("CARGO_PKG_VERSION"));
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
+    /// Ask the operator at this address whether it is ready, and end: for `helm test`, whose pod has no other program.
+    #[arg(long, value_name = "URL")]
+    probe: Option<String>,
     /// Only pipelines in this namespace. Absent: all namespaces.
     #[arg(long, env = "SLUICE_NAMESPACE")]
     namespace: Option<String>,
-    /// Ask the operator at this address whether it is ready, and end: for `helm test`, whose pods have no other program.
-    #[arg(long, value_name = "URL")]
-    probe: Option<String>,
     /// Image of the workers, where a pipeline names none.
-    #[arg(
-        long,
-        env = "SLUICE_WORKER_IMAGE",
-        required_unless_present = "probe",
-        default_value_if("probe", clap::builder::ArgPredicate::IsPresent, "")
-    )]
-    worker_image: String,
+    #[arg(long, env = "SLUICE_WORKER_IMAGE", required_unless_present = "probe")]
+    worker_image: Option<String>,
     /// Pull policy of the workers' image. Absent: Kubernetes' default.
     #[arg(long, env = "SLUICE_WORKER_PULL_POLICY", value_parser = ["Always", "IfNotPresent", "Never"])]
     worker_pull_policy: Option<String>,
@@ -98,7 +93,7 @@ impl Arguments {
     fn settings(&self) -> Settings {
         Settings {
             defaults: Defaults {
-                worker_image: self.worker_image.clone(),
+                worker_image: self.worker_image.clone().unwrap_or_default(),
                 pull_policy: self.worker_pull_policy.clone(),
             },
             look_every: Duration::from_secs(self.look_every),

@@ -37,14 +37,11 @@ impl Cluster {
     /// # Errors
     /// It does not come up.
     pub fn get() -> Result<Arc<Self>> {
-        static SHARED: Mutex<Option<Arc<Cluster>>> = Mutex::new(None);
+        static SHARED: Mutex<Option<Result<Arc<Cluster>, String>>> = Mutex::new(None);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cluster) = &*shared {
-            return Ok(cluster.clone());
-        }
-        let cluster = Arc::new(Self::start()?);
-        *shared = Some(cluster.clone());
-        Ok(cluster)
+        // What failed once is not tried again for every test.
+        let started = shared.get_or_insert_with(|| Self::start().map(Arc::new).map_err(|error| format!("{error:#}")));
+        started.clone().map_err(anyhow::Error::msg)
     }
 
     fn start() -> Result<Self> {
