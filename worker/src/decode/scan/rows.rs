@@ -22,7 +22,7 @@ pub(in crate::decode) struct Rows {
     /// Columns that the writer does not have.
     absent: Box<[usize]>,
     arrow: SchemaRef,
-    rows: usize,
+    count: usize,
 }
 
 /// What happens to one field of the writer, in its order.
@@ -63,7 +63,7 @@ impl Rows {
         let columns = reader.fields.iter().zip(arrow.fields());
         let columns = columns.map(|(field, target)| Column::new(inner(&field.shape), target.data_type()));
         let columns = columns.collect::<Option<_>>()?;
-        Some(Self { steps: steps.into(), columns, absent: absent.into(), arrow: arrow.clone(), rows: 0 })
+        Some(Self { steps: steps.into(), columns, absent: absent.into(), arrow: arrow.clone(), count: 0 })
     }
 
     /// Appends one body, which `scanner` (of the same writer) finds words for if it is not exactly one record.
@@ -75,17 +75,17 @@ impl Rows {
         let checked = if sure { Ok(()) } else { scanner.check_slowly(body) };
         match checked {
             Ok(()) => {
-                self.rows += 1;
+                self.count += 1;
                 self.absent.iter().for_each(|column| self.columns[*column].push_null());
             }
-            Err(_) => self.columns.iter_mut().for_each(|column| column.truncate(self.rows)),
+            Err(_) => self.columns.iter_mut().for_each(|column| column.truncate(self.count)),
         }
         checked
     }
 
     /// The rows appended so far, if there are any; none are left.
     pub(in crate::decode) fn flush(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
-        let rows = std::mem::take(&mut self.rows);
+        let rows = std::mem::take(&mut self.count);
         if rows == 0 {
             return Ok(None);
         }
