@@ -5,6 +5,7 @@
 
 mod avro;
 mod bind;
+mod bounds;
 mod compile;
 mod connect;
 mod groups;

@@ -102,6 +102,15 @@ class Partition:
         }
 
 
+def closed_until(partitions):
+    """The end of the last window that has closed on every partition, or None."""
+    latest = [partition.max_event_time for partition in partitions]
+    if None in latest:
+        return None
+    watermark = min(latest) - DELAY
+    return watermark - watermark % WINDOW
+
+
 def merged_gold(partitions):
     """The gold rows over all partitions after a drain (every window closed), sorted, null first."""
     total = defaultdict(lambda: [Decimal(0), 0])
