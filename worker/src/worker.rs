@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use thiserror::Error;
 
 use crate::client::{client, publish_group};
 use crate::http;
-use crate::ingest::{GroupTask, IngestError, Settings, Shared};
+use crate::ingest::{GroupTask, IngestError, Kafka, Settings, Shared};
 use crate::produce::{ProduceError, Producer};
 use crate::program::program;
-use crate::publish::{PublishError, Publisher, Store};
+use crate::publish::{PublishError, PublishSettings, PublishTask, Store};
 use crate::registry::SchemaCache;
 use crate::source::{Consumer, SourceError, SourceSettings};
 use crate::status::Status;
@@ -187,7 +187,7 @@ impl Tasks {
         if let Some(address) = config.http {
             serve_http(address, status.clone(), stop.clone())?;
         }
-        let publisher = Publisher {
+        let publisher = PublishSettings {
             plan: plan.clone(),
             program: program.clone(),
             group: publish_group(&config.group),
@@ -196,28 +196,37 @@ impl Tasks {
             stop: stop.clone(),
             finish: finished,
         };
+        let publisher = config.publishes.then(|| PublishTask::new(publisher)).transpose()?;
         let (consumer, events) = Consumer::join(&source_settings(config))?;
-        let shared = Arc::new(Shared {
+        let consumer = Arc::new(consumer);
+        let kafka = Kafka {
+            plan: plan.clone(),
+            consumer: consumer.clone(),
             producer: Producer::new(&client(&plan))?,
             schemas: Arc::new(SchemaCache::new(&plan.registry_url)),
+            status: status.clone(),
+            stop: stop.clone(),
+            fetch_records: config.fetch_records,
+            asker: OnceLock::new(),
+        };
+        let shared = Arc::new(Shared {
+            broker: Box::new(Arc::new(kafka)),
             settings: Settings {
-                fetch_records: config.fetch_records,
                 cut_interval: config.cut_interval,
                 lanes: config.lanes.max(1),
                 ends: config.ends.clone(),
             },
             plan: plan.clone(),
             program,
-            consumer,
             status: status.clone(),
             stop: stop.clone(),
         });
         let drained = Arc::new(AtomicBool::new(false));
         let started = |source| WorkerError::Start { task: "ingest", source };
-        let group = GroupTask::start(shared, events, drained.clone()).map_err(started)?;
+        let group = GroupTask::start(shared, consumer, events, drained.clone()).map_err(started)?;
         let group = Builder::new().name("group".to_owned()).spawn(move || group.run()).map_err(started)?;
         let publisher =
-            config.publishes.then(|| Builder::new().name("publish".to_owned()).spawn(move || publisher.run()));
+            publisher.map(|publisher| Builder::new().name("publish".to_owned()).spawn(move || publisher.run()));
         let publisher = publisher.transpose().map_err(|source| WorkerError::Start { task: "publish", source })?;
         Ok(Self { plan, group, publisher, finish, drained })
     }

@@ -26,6 +26,7 @@ mod progress;
 mod units;
 mod window;
 
+pub use batch::BatchState;
 pub use collect::{Collector, CollectorProgress, Divergence, Message, Published};
 pub use emission::{
     BatchReport, ClosedWindow, Emission, Emissions, Partial, Reason, Refused, RuleCounts, Sample, Seal, Verdict,
@@ -34,9 +35,9 @@ pub use emission::{
 pub use error::Error;
 pub use fetch::{Fetch, Undecodable};
 pub use ids::IdSet;
-pub use lane::{Decreed, Lane};
+pub use lane::{Decreed, Lane, LaneState, WindowChanges, WindowContent, WindowState};
 pub use latency::Latency;
 pub use program::{BatchCut, Expression, Function, Group, Measure, Program, Rule};
-pub use progress::{BatchKey, Decree, Point, Progress};
+pub use progress::{BatchKey, Decree, History, Point, Progress};
 pub use units::{Digest, EventTime, LogTime, Offset, Partition};
 pub use window::{Window, Windows};
