@@ -20,7 +20,7 @@ pub use duration::{Duration, ParseDurationError};
 pub use kafka::{Kafka, Management, Mechanism, Protocol, SchemaRegistry, SecretKeyRef, SecretRef, Security, Topic};
 pub use output::{DeadLetter, Late, LatePolicy, Measure, Partials, Sink, Window};
 pub use pipeline::{API_VERSION, AnalyticsPipeline, AnalyticsPipelineSpec, KIND, Metadata};
-pub use quality::{Batch, OnViolation, Quality, Rule, Samples};
+pub use quality::{Batch, OnCritical, OnViolation, Quality, Rule, Samples, Threshold, Thresholds};
 pub use scalar::Scalar;
 pub use source::{Compatibility, ConfigMapKeyRef, Isolation, OnDataLoss, Source, SourceSchema, Watermark};
 pub use workers::{Quantities, Resources, Storage, Workers};

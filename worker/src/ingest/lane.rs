@@ -63,7 +63,8 @@ impl LaneTask {
             self.obey()?;
             self.take_waiting()?;
             let mut reached_end = false;
-            for owned in self.owned.values_mut() {
+            let may_read = self.shared.quality.may_read();
+            for owned in self.owned.values_mut().filter(|_| may_read) {
                 let before = owned.at_end();
                 owned.step(&self.shared)?;
                 reached_end |= owned.at_end() && !before;
@@ -106,7 +107,7 @@ impl LaneTask {
 
     /// Takes in commands; waits for one when there is nothing else to do.
     fn obey(&mut self) -> Result<(), IngestError> {
-        let idle = self.owned.values().all(Owned::at_end);
+        let idle = self.owned.values().all(Owned::at_end) || !self.shared.quality.may_read();
         let mut wait = if idle { Duration::from_millis(20) } else { Duration::ZERO };
         loop {
             match self.commands.recv_timeout(wait) {

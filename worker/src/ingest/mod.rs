@@ -20,6 +20,7 @@ use thiserror::Error;
 
 use crate::decode::{DecodeError, WriterSchemas};
 use crate::produce::{DeadLetter, ProduceError, Producer};
+use crate::quality::Quality;
 use crate::source::batch::Record;
 use crate::source::{Consumer, SourceError};
 use crate::status::Status;
@@ -121,6 +122,8 @@ pub(crate) struct Shared {
     pub producer: Producer,
     pub schemas: Arc<dyn WriterSchemas + Send + Sync>,
     pub status: Arc<Status>,
+    /// Says whether records may be read.
+    pub quality: Arc<Quality>,
     pub stop: Stop,
     pub settings: Settings,
 }

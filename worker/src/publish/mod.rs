@@ -20,6 +20,7 @@ use thiserror::Error;
 
 use crate::client::client;
 use crate::progress::{ProgressError, decode_collector, encode_collector};
+use crate::quality::Quality;
 use crate::source::{WhoActs, classify, close_within, commit_within};
 use crate::status::Status;
 use crate::stop::{Backoff, Stop};
@@ -70,6 +71,8 @@ pub(crate) struct Publisher {
     pub store: Store,
     pub status: Arc<Status>,
     pub stop: Stop,
+    /// Told of every batch report; says whether windows may be published.
+    pub quality: Arc<Quality>,
     /// Says up to where to read before ending, once a bounded run has drained.
     pub finish: crossbeam_channel::Receiver<BTreeMap<i32, i64>>,
 }
@@ -96,13 +99,16 @@ impl Publisher {
         let mut committed = Instant::now();
         while !self.stop.is_requested() {
             self.take_in(consumer, &mut outputs)?;
+            let may_publish = self.quality.may_publish();
             for output in outputs.values_mut() {
-                output.write_complete(self)?;
+                if may_publish {
+                    output.write_complete(self)?;
+                }
                 self.status.set_output(output.report());
             }
             finish = finish.or_else(|| self.finish.try_recv().ok());
             let finished = finish.as_ref().is_some_and(|ends: &BTreeMap<i32, i64>| {
-                ends.iter().all(|(output, end)| outputs[output].position() >= *end)
+                self.quality.is_known() && ends.iter().all(|(output, end)| outputs[output].position() >= *end)
             });
             if finished || committed.elapsed() >= COMMIT_INTERVAL {
                 let written_down = self.commit(consumer, &mut outputs);
