@@ -13,6 +13,7 @@ pub mod produce;
 pub mod program;
 pub mod progress;
 pub mod publish;
+pub mod quality;
 pub mod registry;
 pub mod source;
 pub mod status;
@@ -23,5 +24,6 @@ mod worker;
 
 pub use ingest::IngestError;
 pub use publish::PublishError;
+pub use quality::WatchError;
 pub use supported::Unsupported;
 pub use worker::{Config, Worker, WorkerError};

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::batch::OpenBatch;
-use crate::emission::{Emissions, Verdicts};
+use crate::emission::{Emissions, Halt, Verdicts};
 use crate::error::Error;
 use crate::fetch::Fetch;
 use crate::fold::Fold;
@@ -70,6 +70,8 @@ struct Pass<'a> {
     row: usize,
     /// First row whose rules are not yet counted.
     uncounted: usize,
+    /// Set at a record before which the lane stops; it ends the pass.
+    halt: Option<Halt>,
 }
 
 impl Lane {
@@ -102,21 +104,26 @@ impl Lane {
         })
     }
 
-    /// Judges and folds the records of one fetch, which must begin at or after the position and rise.
+    /// Judges and folds the records of one fetch, which must begin at or after the position and rise; up to a record at which
+    /// a rule stops the lane, where it stops again when it is fed again.
     pub fn feed(&mut self, fetch: &Fetch<'_>) -> Result<Emissions, Error> {
         self.forget_groups();
         let judged = Judged::of(&self.program, fetch.rows, &mut self.groups)?;
-        let mut pass = Pass { fetch, judged: &judged, out: Emissions::default(), row: 0, uncounted: 0 };
+        let mut pass = Pass { fetch, judged: &judged, out: Emissions::default(), row: 0, uncounted: 0, halt: None };
         for bad in fetch.undecodable {
             self.rows_before(bad.offset, &mut pass)?;
+            if pass.halt.is_some() {
+                break;
+            }
             self.undecodable(bad, &mut pass)?;
         }
         self.rows_before(Offset(i64::MAX), &mut pass)?;
         self.count_rules(&mut pass);
         self.settle(&judged)?;
-        self.position = self.position.max(fetch.end);
+        self.position = self.position.max(pass.halt.map_or(fetch.end, |halt| halt.offset));
         self.apply_decrees(self.position, &mut pass)?;
         self.forget_decrees();
+        pass.out.halt = pass.halt;
         Ok(pass.out)
     }
 

@@ -55,7 +55,8 @@ impl LaneWork {
     pub fn turn(&mut self, shared: &Shared, now: Now) -> Result<bool, IngestError> {
         self.take_waiting(shared, now)?;
         let (mut reached_end, mut busy) = (false, false);
-        for owned in self.owned.values_mut() {
+        let may_read = shared.quality.may_read();
+        for owned in self.owned.values_mut().filter(|_| may_read) {
             let before = owned.at_end();
             busy |= owned.step(shared)?;
             reached_end |= owned.at_end() && !before;
@@ -218,7 +219,8 @@ impl LaneTask {
 
     /// Takes in commands; waits for one when there is nothing else to do.
     fn obey(&mut self) -> Result<(), IngestError> {
-        let mut wait = if self.work.at_end() { Duration::from_millis(20) } else { Duration::ZERO };
+        let idle = self.work.at_end() || !self.shared.quality.may_read();
+        let mut wait = if idle { Duration::from_millis(20) } else { Duration::ZERO };
         loop {
             match self.commands.recv_timeout(wait) {
                 Ok(Command::Take(partition)) => self.work.take(partition),

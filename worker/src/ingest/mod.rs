@@ -23,6 +23,7 @@ use thiserror::Error;
 
 use crate::decode::DecodeError;
 use crate::produce::ProduceError;
+use crate::quality::Quality;
 use crate::source::SourceError;
 use crate::status::Status;
 use crate::stop::Stop;
@@ -123,6 +124,8 @@ pub struct Shared {
     pub broker: Box<dyn Broker>,
     /// What the worker knows of itself.
     pub status: Arc<Status>,
+    /// Says whether records may be read.
+    pub quality: Arc<Quality>,
     /// Asked wherever something is waited for.
     pub stop: Stop,
     /// How ingest runs.

@@ -19,6 +19,7 @@ use stream_core::Error as CoreError;
 use thiserror::Error;
 
 use crate::progress::ProgressError;
+use crate::quality::Quality;
 use crate::source::{WhoActs, classify};
 use kafka::Partials;
 pub use store::{Store, StoreError, Written};
@@ -75,15 +76,16 @@ pub(crate) struct PublishSettings {
     pub store: Store,
     pub status: std::sync::Arc<crate::status::Status>,
     pub stop: crate::stop::Stop,
+    pub quality: std::sync::Arc<Quality>,
     pub finish: crossbeam_channel::Receiver<BTreeMap<i32, i64>>,
 }
 
 impl PublishTask {
     pub(crate) fn new(settings: PublishSettings) -> Result<Self, PublishError> {
-        let PublishSettings { plan, program, group, store, status, stop, finish } = settings;
+        let PublishSettings { plan, program, group, store, status, stop, quality, finish } = settings;
         let partials = Partials::new(&plan, &group)?;
         let (files, commits) = (Box::new(store), Box::new(partials.clone()));
-        Ok(Self { publisher: Publisher { plan, program, files, commits, status, stop }, partials, finish })
+        Ok(Self { publisher: Publisher { plan, program, files, commits, status, stop, quality }, partials, finish })
     }
 
     /// Publishes until stopped, or until everything up to the finish is published.
@@ -107,7 +109,7 @@ impl PublishTask {
             self.take_in(&mut work)?;
             work.write_complete(publisher)?;
             finish = finish.or_else(|| self.finish.try_recv().ok());
-            let finished = finish.as_ref().is_some_and(|ends| work.is_past(ends));
+            let finished = finish.as_ref().is_some_and(|ends| publisher.quality.is_known() && work.is_past(ends));
             if finished || committed.elapsed() >= COMMIT_INTERVAL {
                 let written_down = work.commit(publisher);
                 committed = Instant::now();

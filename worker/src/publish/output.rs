@@ -51,6 +51,7 @@ impl Output {
         let foreign = match Record::decode(value) {
             Ok(Record { from, content: Content::Report(body) }) => {
                 self.write_report(publisher, from.partition, &body)?;
+                publisher.quality.observe(from.partition, &body);
                 None
             }
             Ok(record) => self.collect(at, &record).err().map(|error| error.to_string()),

@@ -14,6 +14,7 @@ use super::PublishError;
 use super::effects::{Commits, Files};
 use super::output::Output;
 use crate::progress::{decode_collector, encode_collector};
+use crate::quality::Quality;
 use crate::source::{WhoActs, classify};
 use crate::status::Status;
 use crate::stop::{Backoff, Stop};
@@ -30,6 +31,8 @@ pub struct Publisher {
     pub commits: Box<dyn Commits>,
     /// What the worker knows of itself.
     pub status: Arc<Status>,
+    /// Told of every batch report; says whether windows may be published.
+    pub quality: Arc<Quality>,
     /// Asked wherever something is waited for.
     pub stop: Stop,
 }
@@ -72,8 +75,11 @@ impl Publishing {
 
     /// Writes every window that is complete.
     pub fn write_complete(&mut self, publisher: &Publisher) -> Result<(), PublishError> {
+        let may_publish = publisher.quality.may_publish();
         for output in self.outputs.values_mut() {
-            output.write_complete(publisher)?;
+            if may_publish {
+                output.write_complete(publisher)?;
+            }
             publisher.status.set_output(output.report());
         }
         Ok(())
