@@ -11,7 +11,7 @@ use schemas::spec::{AnalyticsPipeline, AnalyticsPipelineSpec};
 
 use crate::compile::Judged;
 use crate::sql::{self, Lowered};
-use crate::{GroupPlan, MeasurePlan, Path, Plan, Problem, RulePlan, SourcePlan, codes};
+use crate::{BatchPlan, GroupPlan, MeasurePlan, Path, Plan, Problem, RulePlan, SourcePlan, codes};
 
 impl Judged {
     /// Binds everything to the used columns.
@@ -36,6 +36,7 @@ impl Judged {
             rules: rules(&self, &columns)?,
             groups: groups(&self, &columns)?,
             measures: measures(&self, &columns)?,
+            batch: BatchPlan { redacted: columns.known(&spec.quality.samples.redact), ..self.batch.clone() },
             reader_schema: columns.reader_schema,
             arrow_schema: columns.arrow,
             kafka: self.kafka,
@@ -45,7 +46,7 @@ impl Judged {
             max_future_skew_ms: self.watermark.max_future_skew_ms,
             close_when_idle_for_ms: self.close_when_idle_for_ms,
             window: self.window,
-            batch: self.batch,
+            thresholds: self.thresholds,
             late: spec.late.policy,
             sink: self.sink,
             workers: self.workers,
@@ -71,9 +72,11 @@ fn rules(judged: &Judged, columns: &Columns) -> Result<Vec<RulePlan>, Problem> {
             on_violation: rule.on_violation,
             field: rule.field.clone(),
             columns: columns.indices(&rule.check.columns),
+            nulls_alone: rule.nulls_alone,
             expected: rule.expected.clone(),
             check: columns.bind(&rule.check, &rule.path)?,
             fingerprint: rule.fingerprint.clone(),
+            threshold: rule.threshold,
         })
     };
     judged.rules.iter().map(bind).collect()
@@ -127,6 +130,14 @@ impl Columns {
 
     fn index(&self, field: &str) -> usize {
         self.arrow.index_of(field).expect("used fields were found in the schema and kept by the projection")
+    }
+
+    /// Those of the fields that are decoded, ascending; others are never shown anyway.
+    fn known(&self, fields: &[String]) -> Vec<usize> {
+        let mut indices: Vec<usize> = fields.iter().filter_map(|field| self.arrow.index_of(field).ok()).collect();
+        indices.sort_unstable();
+        indices.dedup();
+        indices
     }
 
     fn indices(&self, fields: &BTreeSet<String>) -> Vec<usize> {

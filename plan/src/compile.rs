@@ -11,8 +11,8 @@ use crate::rules::{self, Times, TypedRule};
 use crate::sql::{self, Lowered, Text};
 use crate::timing::Watermark;
 use crate::{
-    BatchPlan, KafkaPlan, Path, Plan, Problem, Problems, SinkPlan, WindowPlan, WorkersPlan, bounds, codes, connect,
-    source, store, timing,
+    BatchPlan, KafkaPlan, Path, Plan, Problem, Problems, SinkPlan, ThresholdsPlan, WindowPlan, WorkersPlan, bounds,
+    codes, connect, source, store, thresholds, timing,
 };
 
 impl Plan {
@@ -34,6 +34,7 @@ pub(crate) struct Judged {
     pub(crate) watermark: Watermark,
     pub(crate) filter: Option<Lowered>,
     pub(crate) batch: BatchPlan,
+    pub(crate) thresholds: ThresholdsPlan,
     pub(crate) rules: Vec<TypedRule>,
     pub(crate) window: WindowPlan,
     pub(crate) groups: Vec<TypedGroup>,
@@ -58,9 +59,10 @@ impl Judged {
         let watermark = timing::watermark(spec, found);
         let filter_text = spec.filter.as_ref().map(|sql| Text::new(sql, Path::of("spec.filter"), "filter"));
         let filter = filter_text.and_then(|source| sql::condition(&source, known, found));
-        let batch = timing::batch(spec, found);
+        let batch = timing::batch(spec, known, found);
         let times = Times { event: &spec.source.event_time, ingest: spec.source.ingest_time.as_deref() };
         let rules = rules::compile(&spec.quality, known, times, found);
+        let thresholds = thresholds::compile(&spec.quality, found);
         let window = timing::window(spec, found);
         let groups = groups::compile(spec, known, found);
         let measures = measures::compile(spec, known, found);
@@ -79,6 +81,7 @@ impl Judged {
                 watermark,
                 filter,
                 batch,
+                thresholds,
                 rules,
                 window,
                 groups,

@@ -19,15 +19,16 @@ mod shape;
 mod source;
 mod sql;
 mod store;
+mod thresholds;
 mod timing;
 mod types;
 
 pub use names::{nearest, quoted, suggest};
 pub use problem::{Path, Problem, Problems, Segment, codes};
-pub use schemas::spec::{Compatibility, Isolation, LatePolicy, OnDataLoss, OnViolation};
+pub use schemas::spec::{Compatibility, Isolation, LatePolicy, OnCritical, OnDataLoss, OnViolation};
 pub use shape::{
     Aggregate, BatchPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, RulePlan, SinkLocation, SinkPlan,
-    SourcePlan, TopicPlan, WindowPlan, WorkersPlan,
+    SourcePlan, ThresholdPlan, ThresholdsPlan, TopicPlan, WindowPlan, WorkersPlan,
 };
 
 #[cfg(test)]

@@ -23,6 +23,9 @@ pub struct WorkerReport {
     pub outputs: Vec<OutputReport>,
     /// What hinders it now; empty when all is well.
     pub troubles: Vec<Trouble>,
+    /// Whether the data is good enough, over all partitions; absent when this worker does not watch it, or not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<QualityReport>,
 }
 
 /// One source partition.
@@ -134,12 +137,95 @@ pub struct WaitingWindow {
     pub unsealed: Vec<i32>,
 }
 
+/// Whether data is good enough. The order is that of badness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum QualityState {
+    /// Within the thresholds, or too few records to judge.
+    #[default]
+    Ok,
+    /// More violations than the warning threshold.
+    Warning,
+    /// More violations than the critical threshold.
+    Critical,
+}
+
+/// The data of all partitions over the span of log time that ends with the newest batch. It follows the log: without new
+/// records it stays as it is, and [`QualityReport::until`] says how old it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QualityReport {
+    /// The worst of the whole and of all rules.
+    pub state: QualityState,
+    /// What is wrong, naming every rule that is in doubt with its figures; empty when the state is `Ok`.
+    pub message: String,
+    /// What the pipeline does about it: `Report`, `HoldOutput` or `Suspend`; it is in force while the state is `Critical`.
+    pub on_critical: String,
+    /// Log time of the newest record that is judged; absent before the first batch.
+    pub until: Option<i64>,
+    /// How far back from there records are looked at, milliseconds.
+    pub span_ms: i64,
+    /// Batches in the span.
+    pub batches: u64,
+    /// All records: evaluated are those consumed, violations those refused (undecodable or invalid).
+    pub overall: QualityStanding,
+    /// The rules, in the manifest's order.
+    pub rules: Vec<RuleStanding>,
+    /// The batch in the span with the most violations of the whole or of one rule; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_batch: Option<WorstBatch>,
+}
+
+/// Figures over the span, and what follows from them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QualityStanding {
+    /// Records for which the rule said true or false.
+    pub evaluated: u64,
+    /// Records for which it said false.
+    pub violations: u64,
+    /// Violations per million evaluated, rounded down; 0 when nothing was evaluated.
+    pub per_million: u64,
+    /// What follows.
+    pub state: QualityState,
+    /// Log time at which the state began, as far as the worker looks back; absent before the first batch.
+    pub since: Option<i64>,
+}
+
+/// One rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleStanding {
+    /// Its name.
+    pub name: String,
+    /// Hash of its meaning.
+    pub fingerprint: String,
+    /// Its figures.
+    #[serde(flatten)]
+    pub standing: QualityStanding,
+}
+
+/// A batch that stands out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorstBatch {
+    /// `<partition>-<first offset>`, as in the store's folders.
+    pub batch_id: String,
+    /// Log time of its last record.
+    pub last_log_time: i64,
+    /// The rule that was broken most; absent when most were refused for other reasons.
+    pub rule: Option<String>,
+    /// Records evaluated.
+    pub evaluated: u64,
+    /// Violations.
+    pub violations: u64,
+}
+
 /// Something that keeps the worker from going on; it retries by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Trouble {
     /// A stable word in Pascal case: `BrokerUnreachable`, `RegistryUnreachable`, `SinkUnavailable`, `Divergence`, `SourceDataLost`,
-    /// `TopicMissing`, `Overflow`.
+    /// `TopicMissing`, `Overflow`, `OutputHeld` and `QualitySuspended` (the data is critical; the message names the rule).
     pub reason: String,
     /// What happened, with the names of the things concerned.
     pub message: String,

@@ -5,22 +5,23 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use plan::{Isolation, Plan, SinkLocation};
+use plan::{Isolation, OnCritical, Plan, SinkLocation};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use schemas::report::WorkerReport;
 use thiserror::Error;
 
 use crate::client::{client, publish_group};
 use crate::http;
-use crate::ingest::{GroupTask, IngestError, Settings, Shared};
+use crate::ingest::{GroupTask, IngestError, Kafka, Settings, Shared};
 use crate::produce::{ProduceError, Producer};
 use crate::program::program;
-use crate::publish::{PublishError, Publisher, Store};
+use crate::publish::{PublishError, PublishSettings, PublishTask, Store};
+use crate::quality::{Quality, Watch, WatchError};
 use crate::registry::SchemaCache;
 use crate::source::{Consumer, SourceError, SourceSettings};
 use crate::status::Status;
@@ -82,6 +83,9 @@ pub enum WorkerError {
     /// Publish ended.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// Watching the data's quality ended.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// The source could not be opened.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -174,6 +178,7 @@ struct Tasks {
     plan: Arc<Plan>,
     group: JoinHandle<Result<(), IngestError>>,
     publisher: Option<JoinHandle<Result<(), PublishError>>>,
+    watch: Option<JoinHandle<Result<(), WatchError>>>,
     finish: crossbeam_channel::Sender<BTreeMap<i32, i64>>,
     drained: Arc<AtomicBool>,
 }
@@ -187,46 +192,69 @@ impl Tasks {
         if let Some(address) = config.http {
             serve_http(address, status.clone(), stop.clone())?;
         }
-        let publisher = Publisher {
+        let quality = Arc::new(Quality::new(plan.clone(), status.clone()));
+        let publisher = PublishSettings {
             plan: plan.clone(),
             program: program.clone(),
             group: publish_group(&config.group),
             store: store(&plan)?,
             status: status.clone(),
             stop: stop.clone(),
+            quality: quality.clone(),
             finish: finished,
         };
+        let publisher = config.publishes.then(|| PublishTask::new(publisher)).transpose()?;
         let (consumer, events) = Consumer::join(&source_settings(config))?;
-        let shared = Arc::new(Shared {
+        let consumer = Arc::new(consumer);
+        let kafka = Kafka {
+            plan: plan.clone(),
+            consumer: consumer.clone(),
             producer: Producer::new(&client(&plan))?,
             schemas: Arc::new(SchemaCache::new(&plan.registry_url)),
+            status: status.clone(),
+            stop: stop.clone(),
+            fetch_records: config.fetch_records,
+            asker: OnceLock::new(),
+        };
+        let shared = Arc::new(Shared {
+            broker: Box::new(Arc::new(kafka)),
             settings: Settings {
-                fetch_records: config.fetch_records,
                 cut_interval: config.cut_interval,
                 lanes: config.lanes.max(1),
                 ends: config.ends.clone(),
             },
             plan: plan.clone(),
             program,
-            consumer,
             status: status.clone(),
+            quality: quality.clone(),
             stop: stop.clone(),
         });
         let drained = Arc::new(AtomicBool::new(false));
         let started = |source| WorkerError::Start { task: "ingest", source };
-        let group = GroupTask::start(shared, events, drained.clone()).map_err(started)?;
+        let group = GroupTask::start(shared, consumer, events, drained.clone()).map_err(started)?;
         let group = Builder::new().name("group".to_owned()).spawn(move || group.run()).map_err(started)?;
+        let watch = Watch {
+            plan: plan.clone(),
+            group: config.group.clone(),
+            quality,
+            status: status.clone(),
+            stop: stop.clone(),
+            follow: !config.publishes,
+        };
+        let watches = config.publishes || plan.thresholds.on_critical == OnCritical::Suspend;
+        let watch = watches.then(|| Builder::new().name("quality".to_owned()).spawn(move || watch.run()));
+        let watch = watch.transpose().map_err(|source| WorkerError::Start { task: "quality", source })?;
         let publisher =
-            config.publishes.then(|| Builder::new().name("publish".to_owned()).spawn(move || publisher.run()));
+            publisher.map(|publisher| Builder::new().name("publish".to_owned()).spawn(move || publisher.run()));
         let publisher = publisher.transpose().map_err(|source| WorkerError::Start { task: "publish", source })?;
-        Ok(Self { plan, group, publisher, finish, drained })
+        Ok(Self { plan, group, publisher, watch, finish, drained })
     }
 
     /// Watches the tasks: ends all when one ends, and finishes publishing once ingest has drained.
     fn supervise(mut self, stop: &Stop, finished: &AtomicBool) -> Result<(), WorkerError> {
         let mut told = false;
         while !stop.wait(Duration::from_millis(20)) {
-            if self.group.is_finished() {
+            if self.group.is_finished() || self.watch.as_ref().is_some_and(JoinHandle::is_finished) {
                 break;
             }
             if !told && self.drained.load(Ordering::Acquire) {
@@ -249,7 +277,8 @@ impl Tasks {
         }
         stop.request();
         let publisher = self.publisher.take().map_or(Ok(()), |publisher| join("publish", publisher));
-        join("ingest", self.group).and(publisher)
+        let watch = self.watch.take().map_or(Ok(()), |watch| join("quality", watch));
+        join("ingest", self.group).and(publisher).and(watch)
     }
 
     /// Tells the publisher up to where the partials topic must be read. False when the broker did not say.

@@ -12,13 +12,14 @@ use crate::avro::Fields;
 use crate::names::quoted;
 use crate::sql::{self, Lowered, Text, reason};
 use crate::types::{self, Kind};
-use crate::{Path, Problem, codes, pattern};
+use crate::{Path, Problem, ThresholdPlan, codes, pattern};
 
 /// One rule and where it stands.
 pub(super) struct Scope<'a> {
     pub(super) rule: &'a Rule,
     pub(super) path: &'a Path,
     pub(super) times: Times<'a>,
+    pub(super) threshold: ThresholdPlan,
 }
 
 /// What a check means: an expression, its words for people, its canonical text.
@@ -69,6 +70,8 @@ impl Scope<'_> {
             expected,
             fingerprint: format!("{:032x}", xxh3_128(canonical.as_bytes())),
             check,
+            nulls_alone: self.rule.required.is_some(),
+            threshold: self.threshold,
             path: self.path.clone(),
         }
     }

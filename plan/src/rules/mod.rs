@@ -12,7 +12,7 @@ use schemas::spec::{OnViolation, Quality, Rule};
 use crate::avro::Fields;
 use crate::names::is_kebab;
 use crate::sql::Lowered;
-use crate::{Path, Problem, codes};
+use crate::{Path, Problem, ThresholdPlan, codes, thresholds};
 
 /// A rule that is typed, but not yet bound to the columns that will be decoded.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct TypedRule {
     pub(crate) expected: String,
     pub(crate) fingerprint: String,
     pub(crate) check: Lowered,
+    pub(crate) nulls_alone: bool,
+    pub(crate) threshold: ThresholdPlan,
     pub(crate) path: Path,
 }
 
@@ -46,8 +48,9 @@ pub(crate) fn compile(
     for (index, rule) in quality.rules.iter().enumerate() {
         let path = rules.index(index);
         check_name(rule, &path, &mut seen, problems);
+        let threshold = thresholds::of_rule(rule, &path, problems);
         if let Some(check) = kind::kind(rule, &path, problems) {
-            let scope = meaning::Scope { rule, path: &path, times };
+            let scope = meaning::Scope { rule, path: &path, times, threshold };
             compiled.extend(scope.compile(&check, fields, problems));
         }
     }

@@ -23,6 +23,9 @@ pub struct Quality {
     /// Examples of violations kept in the store.
     #[serde(default)]
     pub samples: Samples,
+    /// From which share of bad records on the data is in doubt, and what follows.
+    #[serde(default)]
+    pub thresholds: Thresholds,
 }
 
 /// How records are cut into batches: a new batch starts where either quotient changes.
@@ -59,16 +62,97 @@ pub struct Samples {
     #[serde(default = "ten")]
     #[schemars(range(max = 1000))]
     pub per_rule: u32,
+    /// Fields whose values are never shown: samples say `(redacted)` instead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redact: Vec<String>,
 }
 
 impl Default for Samples {
     fn default() -> Self {
-        Self { per_rule: ten() }
+        Self { per_rule: ten(), redact: Vec::new() }
     }
 }
 
 fn ten() -> u32 {
     10
+}
+
+/// When the data as a whole is in doubt. Shares are judged over the records of the last `span` of log time; they follow the
+/// log, not the clock: while no records come, a state stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Thresholds {
+    /// How far back from the newest batch records are looked at. At least `batch.interval`.
+    #[serde(default = "quarter_hour")]
+    pub span: Duration,
+    /// With fewer records in the span nothing is judged, and the state is Ok.
+    #[serde(default = "thousand")]
+    #[schemars(range(min = 1))]
+    pub min_records: u64,
+    /// More refused records (undecodable or invalid) per million than this are a warning. Absent: 10000 (1 %), or `critical`
+    /// if that is less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub warning: Option<u32>,
+    /// More refused records per million than this are critical. Absent: 100000 (10 %), or `warning` if that is more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub critical: Option<u32>,
+    /// What follows while the whole, or any rule, is critical.
+    #[serde(default)]
+    pub on_critical: OnCritical,
+    /// Batches that ended before this log time do not count, for example `2026-11-23T10:15:00Z`: a person's word that
+    /// what was bad until then has been looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_before: Option<String>,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            span: quarter_hour(),
+            min_records: thousand(),
+            warning: None,
+            critical: None,
+            on_critical: OnCritical::default(),
+            ignore_before: None,
+        }
+    }
+}
+
+fn quarter_hour() -> Duration {
+    "15m".parse().expect("a literal duration")
+}
+
+fn thousand() -> u64 {
+    1000
+}
+
+/// What follows while the data is critical.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnCritical {
+    /// It is reported; everything goes on.
+    #[default]
+    Report,
+    /// Windows are closed but not published until the state is better.
+    HoldOutput,
+    /// Nothing is published, and reading stops as well, until a person acts: mends the rule, raises the threshold or sets
+    /// `ignoreBefore`.
+    Suspend,
+}
+
+/// From which share of violations on one rule is in doubt.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Threshold {
+    /// More violations per million evaluated records than this are a warning. Absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub warning: Option<u32>,
+    /// More violations per million evaluated records than this are critical. Absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub critical: Option<u32>,
 }
 
 /// CEL: the rule has a bound.
@@ -138,6 +222,9 @@ pub struct Rule {
     /// What happens to a record that breaks the rule.
     #[serde(default)]
     pub on_violation: OnViolation,
+    /// From which share of violations on the rule is in doubt, over `thresholds.span`. Absent: it never is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
 }
 
 /// What happens to a record that breaks a rule.

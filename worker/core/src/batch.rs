@@ -3,11 +3,12 @@
 //! The cut depends on the log alone, so a batch id always names the same records.
 
 use arrow_array::{Array, BooleanArray};
-use xxhash_rust::xxh3::xxh3_64;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::emission::{BatchReport, RuleCounts, Sample, Verdict, Verdicts};
 use crate::latency::Latency;
-use crate::program::BatchCut;
+use crate::program::{BatchCut, Check, Rule};
 use crate::progress::{BatchKey, Point};
 use crate::units::{LogTime, Offset};
 
@@ -15,6 +16,27 @@ impl BatchCut {
     /// The key of a record.
     pub fn key(&self, offset: Offset, log_time: LogTime) -> BatchKey {
         BatchKey(log_time.0.div_euclid(self.interval), offset.0.div_euclid(self.max_records))
+    }
+}
+
+/// An open batch as a checkpoint keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchState {
+    key: BatchKey,
+    first: Offset,
+    anchor: Point,
+    first_log_time: LogTime,
+    last_log_time: LogTime,
+    verdicts: Verdicts,
+    rules: Vec<RuleCounts>,
+    latency: Vec<(usize, u64)>,
+    samples: Vec<Vec<(u64, Sample)>>,
+}
+
+impl BatchState {
+    /// Whether it counts as many rules as a program has.
+    pub(crate) fn fits(&self, rules: usize) -> bool {
+        self.rules.len() == rules && self.samples.len() == rules
     }
 }
 
@@ -68,6 +90,35 @@ impl OpenBatch {
         }
     }
 
+    /// What a checkpoint keeps of it.
+    pub(crate) fn state(&self) -> BatchState {
+        BatchState {
+            key: self.key,
+            first: self.first,
+            anchor: self.anchor,
+            first_log_time: self.first_log_time,
+            last_log_time: self.last_log_time,
+            verdicts: self.verdicts,
+            rules: self.rules.clone(),
+            latency: self.latency.buckets().collect(),
+            samples: self.samples.clone(),
+        }
+    }
+
+    /// The batch that a checkpoint kept.
+    pub(crate) fn of_state(cut: &BatchCut, state: BatchState) -> Self {
+        Self {
+            first: state.first,
+            first_log_time: state.first_log_time,
+            last_log_time: state.last_log_time,
+            verdicts: state.verdicts,
+            rules: state.rules,
+            latency: Latency::from_buckets(state.latency),
+            samples: state.samples,
+            ..Self::of_key(cut, 0, state.key, state.anchor)
+        }
+    }
+
     /// Whether a record belongs here.
     #[inline]
     pub(crate) fn holds(&self, offset: i64, log_time: i64) -> bool {
@@ -89,7 +140,7 @@ impl OpenBatch {
         from: usize,
         to: usize,
         offsets: &[i64],
-        id: impl Fn(usize) -> Option<String>,
+        show: impl Fn(usize) -> Sample,
     ) {
         let part = check.slice(from, to - from);
         let (skipped, violations) = (part.null_count() as u64, part.false_count() as u64);
@@ -100,20 +151,33 @@ impl OpenBatch {
         if violations == 0 || self.most_samples == 0 {
             return;
         }
-        let kept = &mut self.samples[rule];
         for row in (from..to).filter(|row| check.is_valid(*row) && !check.value(*row)) {
-            let rank = xxh3_64(&offsets[row].to_le_bytes());
-            if kept.len() == self.most_samples && kept.last().is_some_and(|(highest, _)| *highest <= rank) {
-                continue;
-            }
-            let at = kept.partition_point(|(held, _)| *held < rank);
-            kept.insert(at, (rank, Sample { rule, offset: Offset(offsets[row]), event_id: id(row) }));
+            self.offer(rule, offsets[row], || show(row));
+        }
+    }
+
+    /// Keeps a violation of `rule` as a sample if it is one of those with the smallest hashes: each is as likely to be kept as
+    /// any other, which depends on nothing but its offset (a reservoir by bottom-k sampling).
+    pub(crate) fn offer(&mut self, rule: usize, offset: i64, show: impl FnOnce() -> Sample) {
+        let rank = xxh3_64_with_seed(&offset.to_le_bytes(), self.first.0.cast_unsigned());
+        let kept = &mut self.samples[rule];
+        let at = kept.partition_point(|(held, _)| *held < rank);
+        if at < self.most_samples {
+            kept.insert(at, (rank, show()));
             kept.truncate(self.most_samples);
         }
     }
 
     /// The report, the batch being over at `end`.
-    pub(crate) fn report(self, end: Offset) -> BatchReport {
+    pub(crate) fn report(mut self, rules: &[Rule], end: Offset) -> BatchReport {
+        for (rule, counts) in rules.iter().zip(&mut self.rules) {
+            if matches!(rule.check, Check::Unique) {
+                let (counted, duplicate) = (self.verdicts.of(Verdict::Counted), self.verdicts.of(Verdict::Duplicate));
+                let decodable = self.verdicts.consumed() - self.verdicts.of(Verdict::Undecodable);
+                let evaluated = counted + duplicate;
+                *counts = RuleCounts { evaluated, violations: duplicate, skipped: decodable - evaluated };
+            }
+        }
         let mut samples: Vec<Sample> = self.samples.into_iter().flatten().map(|(_, sample)| sample).collect();
         samples.sort_by_key(|sample| (sample.rule, sample.offset));
         BatchReport {

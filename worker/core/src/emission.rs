@@ -1,6 +1,7 @@
 //! What a lane gives out: partials, seals and batch reports in log order, and the records that it refused.
 
 use arrow_array::RecordBatch;
+use serde::{Deserialize, Serialize};
 
 use crate::units::{Digest, EventTime, LogTime, Offset};
 use crate::window::Window;
@@ -12,6 +13,18 @@ pub struct Emissions {
     pub items: Vec<Emission>,
     /// For the dead-letter topic, in the order of the log.
     pub refused: Vec<Refused>,
+    /// Set when the lane stands before a record that breaks a rule with [`crate::Consequence::Stop`]; nothing behind it was
+    /// judged.
+    pub halt: Option<Halt>,
+}
+
+/// Where and why a lane stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Halt {
+    /// The record, which is not judged.
+    pub offset: Offset,
+    /// The rule that it breaks.
+    pub rule: usize,
 }
 
 impl Emissions {
@@ -96,7 +109,7 @@ pub enum Verdict {
 }
 
 /// How many records got each verdict.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdicts {
     /// Indexed by [`Verdict`].
     counts: [u64; 6],
@@ -151,7 +164,7 @@ pub struct BatchReport {
 }
 
 /// How the decodable records of a batch stand to one rule.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleCounts {
     /// Records for which the rule said true or false.
     pub evaluated: u64,
@@ -162,7 +175,7 @@ pub struct RuleCounts {
 }
 
 /// A record that broke a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// The rule's index in the program.
     pub rule: usize,
@@ -170,6 +183,10 @@ pub struct Sample {
     pub offset: Offset,
     /// Its event id as text, when it has one.
     pub event_id: Option<String>,
+    /// The fields that the rule is about, separated by commas.
+    pub field: Option<String>,
+    /// The value of the field, or `name=value` of several; nothing when the only one is null.
+    pub value: Option<String>,
 }
 
 /// A record for the dead-letter topic. Its bytes are with the caller, found by offset.

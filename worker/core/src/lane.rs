@@ -6,12 +6,13 @@
 
 mod closing;
 mod judging;
+mod saving;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::batch::OpenBatch;
-use crate::emission::{Emissions, Verdicts};
+use crate::emission::{Emissions, Halt, Verdicts};
 use crate::error::Error;
 use crate::fetch::Fetch;
 use crate::fold::Fold;
@@ -19,8 +20,10 @@ use crate::groups::GroupIndex;
 use crate::judge::Judged;
 use crate::open::OpenWindows;
 use crate::program::Program;
-use crate::progress::{BatchKey, Decree, Point, Progress};
+use crate::progress::{BatchKey, Decree, History, Point, Progress};
 use crate::units::{EventTime, LogTime, Offset};
+
+pub use saving::{LaneState, WindowChanges, WindowContent, WindowState};
 
 /// The lane's view of one partition.
 pub struct Lane {
@@ -45,6 +48,7 @@ pub struct Lane {
     pending: bool,
     /// Decrees since the anchor.
     decrees: Vec<Decree>,
+    history: History,
     incarnation: u64,
     verdicts: Verdicts,
 }
@@ -66,6 +70,8 @@ struct Pass<'a> {
     row: usize,
     /// First row whose rules are not yet counted.
     uncounted: usize,
+    /// Set at a record before which the lane stops; it ends the pass.
+    halt: Option<Halt>,
 }
 
 impl Lane {
@@ -91,27 +97,33 @@ impl Lane {
             to_apply: progress.decrees.iter().copied().collect(),
             pending: progress.decree_pending,
             decrees: Vec::new(),
+            history: progress.decrees.iter().fold(progress.history, |history, decree| history.without(decree)),
             incarnation: progress.incarnation,
             verdicts: Verdicts::default(),
             program,
         })
     }
 
-    /// Judges and folds the records of one fetch, which must begin at or after the position and rise.
+    /// Judges and folds the records of one fetch, which must begin at or after the position and rise; up to a record at which
+    /// a rule stops the lane, where it stops again when it is fed again.
     pub fn feed(&mut self, fetch: &Fetch<'_>) -> Result<Emissions, Error> {
         self.forget_groups();
         let judged = Judged::of(&self.program, fetch.rows, &mut self.groups)?;
-        let mut pass = Pass { fetch, judged: &judged, out: Emissions::default(), row: 0, uncounted: 0 };
+        let mut pass = Pass { fetch, judged: &judged, out: Emissions::default(), row: 0, uncounted: 0, halt: None };
         for bad in fetch.undecodable {
             self.rows_before(bad.offset, &mut pass)?;
+            if pass.halt.is_some() {
+                break;
+            }
             self.undecodable(bad, &mut pass)?;
         }
         self.rows_before(Offset(i64::MAX), &mut pass)?;
         self.count_rules(&mut pass);
         self.settle(&judged)?;
-        self.position = self.position.max(fetch.end);
+        self.position = self.position.max(pass.halt.map_or(fetch.end, |halt| halt.offset));
         self.apply_decrees(self.position, &mut pass)?;
         self.forget_decrees();
+        pass.out.halt = pass.halt;
         Ok(pass.out)
     }
 
@@ -125,6 +137,7 @@ impl Lane {
         let decree = Decree { at: self.position, watermark };
         let mut progress = self.progress();
         progress.decrees.push(decree);
+        progress.history = self.history.with(&decree);
         progress.decree_pending = true;
         progress.watermark = decree.watermark;
         let mut out = Emissions::default();
@@ -143,6 +156,7 @@ impl Lane {
             // What is still to be applied stays to be sent.
             decrees: self.decrees.iter().chain(&self.to_apply).copied().collect(),
             decree_pending: self.pending && !self.to_apply.is_empty(),
+            history: self.to_apply.iter().fold(self.history, History::with),
             incarnation: self.incarnation,
         }
     }

@@ -30,6 +30,8 @@ pub struct Program {
     pub filter: Option<Expression>,
     /// The quality rules in manifest order.
     pub rules: Vec<Rule>,
+    /// Columns whose values no sample shows.
+    pub redacted: Vec<usize>,
     /// The grouping columns.
     pub groups: Vec<Group>,
     /// The measures.
@@ -49,10 +51,34 @@ pub struct Rule {
     pub name: String,
     /// What is allowed, in words; becomes the dead letter's message.
     pub expected: String,
-    /// Boolean over the rows: true passes, false violates, null passes and counts as skipped.
-    pub check: Expression,
-    /// Whether a violation makes the record Invalid (or is only reported).
-    pub dead_letter: bool,
+    /// What is checked.
+    pub check: Check,
+    /// What a violation leads to.
+    pub consequence: Consequence,
+    /// Columns whose values a sample shows, ascending.
+    pub columns: Vec<usize>,
+    /// Whether a sample shows only those of them that are null.
+    pub nulls_alone: bool,
+}
+
+/// What a rule looks at.
+#[derive(Debug)]
+pub enum Check {
+    /// Each record by itself. Boolean over the rows: true passes, false violates, null passes and counts as skipped.
+    Rows(Expression),
+    /// The ids: a Duplicate violates, a Counted record passes, others are skipped. Only to be reported.
+    Unique,
+}
+
+/// What a violation leads to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Consequence {
+    /// The record is Invalid.
+    Refuse,
+    /// It is counted.
+    Report,
+    /// The partition stops before the record.
+    Stop,
 }
 
 /// A grouping column.

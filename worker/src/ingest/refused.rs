@@ -1,44 +1,46 @@
 //! Dead letters: the record's own bytes and headers, and why it was refused.
 
 use chrono::{DateTime, SecondsFormat};
-use stream_core::{EventTime, Reason, Refused};
+use stream_core::{EventTime, Program, Reason, Refused};
 
-use super::{IngestError, Shared};
+use super::IngestError;
+use super::kafka::Kafka;
 use crate::produce::DeadLetter;
 use crate::source::batch::Record;
 
 /// Sends a refused record to the dead-letter topic.
 pub(super) fn dead_letter(
-    shared: &Shared,
+    kafka: &Kafka,
+    program: &Program,
     partition: i32,
     record: &Record,
     refused: &Refused,
 ) -> Result<(), IngestError> {
-    let (reason, rule, message) = words(shared, &refused.reason);
+    let (reason, rule, message) = words(program, &refused.reason);
     let letter = DeadLetter {
-        pipeline: &shared.plan.name,
-        topic: &shared.plan.source.topic,
+        pipeline: &kafka.plan.name,
+        topic: &kafka.plan.source.topic,
         partition,
         reason,
         rule: rule.as_deref(),
         message: &message,
     };
-    shared.send_dead_letter(record, &letter)
+    kafka.send_dead_letter(record, &letter)
 }
 
 /// Reason, rule and message as they stand in the headers.
-fn words(shared: &Shared, reason: &Reason) -> (&'static str, Option<String>, String) {
+fn words(program: &Program, reason: &Reason) -> (&'static str, Option<String>, String) {
     let invalid = |rule: &str, message: String| ("Invalid", Some(rule.to_owned()), message);
     match reason {
         Reason::Undecodable(message) => ("Undecodable", None, message.clone()),
         Reason::Rule(index) => {
-            let rule = &shared.program.rules[*index];
+            let rule = &program.rules[*index];
             invalid(&rule.name, format!("breaks rule '{}', expected {}", rule.name, rule.expected))
         }
         Reason::EventIdMissing => invalid("event-id-missing", "the event id is null".to_owned()),
         Reason::EventTimeMissing => invalid("event-time-missing", "the event time is null".to_owned()),
         Reason::EventTimeFuture { event_time, log_time } => {
-            let (ahead, allowed) = (event_time.0.saturating_sub(log_time.0), shared.program.max_future_skew);
+            let (ahead, allowed) = (event_time.0.saturating_sub(log_time.0), program.max_future_skew);
             let message = format!("the event time is {ahead} ms ahead of the log time, expected at most {allowed} ms");
             invalid("event-time-future", message)
         }
