@@ -46,7 +46,7 @@ test-fast: setup-build ## the same without servers
 # The first of these tests starts the cluster, and all of them share it. SLUICE_BIN=bin takes the binaries of `make build`.
 E2E := cargo test --workspace --test e2e -- --ignored --nocapture --test-threads=1
 
-e2e: setup-test ## chart, quickstart and disturbances on a real Kubernetes (part of `make test`)
+e2e: setup-test ## chart, quickstart and every disturbance on a real Kubernetes (`make test` runs the quick ones)
 	tests/chart
 	cargo build --workspace --bins
 	$(E2E)

@@ -136,12 +136,12 @@ def judged(kafka, topic, number, decoder, partition):
         yield message, partition.judge(decoder.decode(message), log_time)
 
 
-def recount(kafka, registry, topic, schema):
-    """Judges the whole topic and gives {partition number: Partition}."""
+def recount(kafka, registry, topic, schema, joined):
+    """Judges the whole topic and gives {partition number: Partition}. `joined` says from where on added partitions take part."""
     decoder = Decoder(registry, schema)
     partitions = {}
     for number in partition_numbers(kafka, topic):
-        partition = partitions[number] = Partition()
+        partition = partitions[number] = Partition(joined.get(number))
         for _ in judged(kafka, topic, number, decoder, partition):
             pass
         print(f"partition {number}: {partition.consumed} records", file=sys.stderr)
@@ -170,9 +170,11 @@ def main():
     parser.add_argument("--topic", default="sales.events.v1")
     parser.add_argument("--schema", type=pathlib.Path, default=SCHEMA, help="reader schema")
     parser.add_argument("--out", type=pathlib.Path, help="write the JSON here instead of printing it")
+    parser.add_argument("--joined", action="append", default=[], metavar="PARTITION:MILLIS", help="a partition that was added")
     args = parser.parse_args()
     schema = json.loads(args.schema.read_text())
-    text = json.dumps(result(recount(args.kafka, args.registry, args.topic, schema)), indent=1)
+    joined = dict(map(int, pair.split(":")) for pair in args.joined)
+    text = json.dumps(result(recount(args.kafka, args.registry, args.topic, schema, joined)), indent=1)
     if args.out:
         args.out.write_text(text)
     else:

@@ -5,7 +5,6 @@
 //! All tests share one cluster, which the first of them starts and which ends with the test process; `SLUICE_E2E=kind` makes it
 //! a kind cluster. Each test has a namespace, a Kafka and a registry of its own.
 
-mod changes;
 mod cluster;
 mod first_pipeline;
 mod images;
@@ -13,8 +12,7 @@ mod kills;
 mod outside;
 mod processes;
 mod running;
-mod steady;
 mod steps;
 mod store;
-mod volumes;
+mod thorough;
 mod world;

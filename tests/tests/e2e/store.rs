@@ -37,12 +37,17 @@ impl World {
     /// Waits until the volume holds as many windows as have closed, and gives the recount that says which.
     pub fn until_published(&self, patience: Duration) -> Result<Value> {
         let recount = self.recount()?;
-        let expected = closed_windows(&recount)?;
+        self.until_gold(&recount, patience)?;
+        Ok(recount)
+    }
+
+    /// Waits until the volume holds as many windows as have closed by that recount.
+    pub fn until_gold(&self, recount: &Value, patience: Duration) -> Result<()> {
+        let expected = closed_windows(recount)?;
         let store = self.volume(0)?;
         let count = || gold(&store).map(|files| files.len());
         until(&format!("{expected} windows are published"), patience, || Ok((count()? >= expected).then_some(())))
-            .with_context(|| format!("{} of {expected} are", count().unwrap_or_default()))?;
-        Ok(recount)
+            .with_context(|| format!("{} of {expected} are", count().unwrap_or_default()))
     }
 
     /// Fails unless the gold rows of the store equal those of the recount's closed windows, one by one.

@@ -108,8 +108,14 @@ impl World {
 
     /// Sends events number `first` to `end` of a stream of `count`.
     pub fn produce(&self, count: u32, first: u32, end: u32) -> Result<()> {
+        self.produce_spoilt(count, first, end, "0")
+    }
+
+    /// The same, with an unknown region in a share of the events.
+    pub fn produce_spoilt(&self, count: u32, first: u32, end: u32, share: &str) -> Result<()> {
         let [count, first, end] = [count, first, end].map(|number| number.to_string());
-        self.python("produce.py", &["--count", &count, "--first", &first, "--end", &end]).map(drop)
+        let part = ["--count", &count, "--first", &first, "--end", &end, "--spoil", share];
+        self.python("produce.py", &part).map(drop)
     }
 
     /// A file or folder of this name, which need not exist yet.

@@ -29,7 +29,12 @@ pub(super) fn workers(picture: &Picture<'_>) -> Answer {
     if let Some(words) = &picture.seen.warnings.pods {
         return Answer::no(Reason::PodRefused, words);
     }
-    counted(picture).unwrap_or_else(|| reported(picture))
+    match counted(picture) {
+        // A worker that is not ready often says itself why.
+        Some(starting) if starting.reason == Reason::WorkersStarting => troubled(picture).unwrap_or(starting),
+        Some(other) => other,
+        None => reported(picture),
+    }
 }
 
 /// Whether all pods are there, new and ready.
@@ -59,17 +64,24 @@ fn reported(picture: &Picture<'_>) -> Answer {
     if let Some((pod, _)) = silent {
         return Answer::unknown(Reason::WorkerUnreachable, format!("pod '{pod}' gives no report"));
     }
+    if let Some(troubled) = troubled(picture) {
+        return troubled;
+    }
+    Answer::yes(Reason::WorkersRunning, format!("{0} of {0} workers run what the manifest says", picture.wanted))
+}
+
+/// The first trouble that a worker reports and no other condition tells of.
+fn troubled(picture: &Picture<'_>) -> Option<Answer> {
     let elsewhere = |trouble: &&(&str, &Trouble)| {
         !matches!(
             trouble.1.reason.as_str(),
             "SinkUnavailable" | "Divergence" | "SourceDataLost" | "Overflow" | "RuleStopped" | "DeadLetterRunaway"
         )
     };
-    if let Some((worker, trouble)) = picture.troubles().iter().find(elsewhere) {
-        let words = format!("worker '{worker}': {}: {}", trouble.reason, trouble.message);
-        return Answer::no(Reason::WorkerTroubled, words);
-    }
-    Answer::yes(Reason::WorkersRunning, format!("{0} of {0} workers run what the manifest says", picture.wanted))
+    let troubles = picture.troubles();
+    let (worker, trouble) = troubles.iter().find(elsewhere)?;
+    let words = format!("worker '{worker}': {}: {}", trouble.reason, trouble.message);
+    Some(Answer::no(Reason::WorkerTroubled, words))
 }
 
 /// `StorageHealthy`.

@@ -1,11 +1,12 @@
-//! What people change: how many workers, how many partitions, the image, the chart.
+//! What people change: how many workers, how many partitions, the chart; and a namespace that goes.
 
-use anyhow::{Result, ensure};
-use serde_json::{Value, json};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 
 use crate::cluster::SYSTEM;
 use crate::running::disturbed;
 use crate::steps::until;
+use crate::store::closed_windows;
 use crate::world::{PATIENCE, PIPELINE};
 
 #[test]
@@ -19,21 +20,6 @@ fn workers_come_and_go_and_the_bytes_stay_the_same() -> Result<()> {
             world.until_workers(replicas)?;
             steps.done(&format!("{replicas} workers"));
         }
-        world.converges(steps)
-    })
-}
-
-#[test]
-#[ignore = "needs a cluster: make test"]
-fn a_bad_image_is_told_and_a_good_one_replaces_it_without_a_person() -> Result<()> {
-    disturbed("bad-image", |world, steps| {
-        world.patch(&json!({"spec": {"workers": {"image": "docker.io/sluice/no-such-image:1"}}}))?;
-        let names_it = |reason: &str, message: &str| reason == "ImageUnavailable" && message.contains("no-such-image");
-        let [_, _, message] = world.until_condition("Ready", "False", names_it)?;
-        steps.done(&format!("told: {message}"));
-        world.patch(&json!({"spec": {"workers": {"image": Value::Null}}}))?;
-        world.grow(1)?;
-        world.until_workers(1)?;
         world.converges(steps)
     })
 }
@@ -64,8 +50,15 @@ fn partitions_are_added_and_no_window_is_published_without_them() -> Result<()> 
         })?;
         world.wait_condition("Ready", PATIENCE)?;
         steps.done("five partitions, Ready");
-        let [_, reason, _] = world.until_condition("TopicsReady", "True", |_, _| true)?;
-        ensure!(reason == "TopicsReady" || !reason.is_empty(), "{reason}");
+        world.grow(1)?;
+        world.grow(2)?;
+        let epochs = &world.pipeline()?["status"]["epochs"]["topology"];
+        let from = epochs.as_array().and_then(|epochs| epochs.last()?["from"].as_i64()).context("a boundary")?;
+        let joined = [3, 4].map(|partition| format!("{partition}:{from}"));
+        let recount = world.python("recount.py", &["--joined", &joined[0], "--joined", &joined[1]])?;
+        world.until_gold(&recount, PATIENCE)?;
+        world.ensure_recounted(&recount, &world.volume(0)?)?;
+        steps.done(&format!("{} windows equal a recount that knows the boundary", closed_windows(&recount)?));
         Ok(())
     })
 }
