@@ -14,6 +14,7 @@ pub mod program;
 pub mod progress;
 mod publish;
 pub mod registry;
+pub mod secrets;
 pub mod source;
 pub mod status;
 mod stop;
