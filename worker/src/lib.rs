@@ -15,6 +15,7 @@ pub mod progress;
 pub mod publish;
 pub mod quality;
 pub mod registry;
+pub mod secrets;
 pub mod source;
 pub mod status;
 pub mod stop;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use plan::{Isolation, OnCritical, Plan, SinkLocation};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use schemas::epochs::Epochs;
 use schemas::report::WorkerReport;
 use thiserror::Error;
 
@@ -49,6 +50,8 @@ pub struct Config {
     pub cut_interval: Duration,
     /// For a bounded run: the end offset of each source partition.
     pub ends: Option<BTreeMap<i32, i64>>,
+    /// What the pipeline was before.
+    pub epochs: Epochs,
     /// Where HTTP listens, if it does.
     pub http: Option<SocketAddr>,
 }
@@ -69,6 +72,7 @@ impl Config {
             fetch_records: 16_384,
             cut_interval: Duration::from_secs(2),
             ends: None,
+            epochs: Epochs::default(),
             http: None,
         }
     }
