@@ -19,7 +19,7 @@ pub const SYSTEM: &str = "sluice-system";
 /// How many nodes an own cluster has.
 const NODES: &str = "2";
 /// Enough for a cluster of an ended test process to be gone.
-const GONE_WITHIN: Duration = Duration::from_secs(60);
+const GONE_WITHIN: Duration = Duration::from_mins(1);
 
 /// The running cluster.
 pub struct Cluster {

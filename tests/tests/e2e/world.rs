@@ -18,7 +18,7 @@ use crate::cluster::{Cluster, SYSTEM};
 use crate::steps::until;
 
 /// Enough for any single step on a machine whose processors are busy.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 /// The name of the quickstart's pipeline.
 pub const PIPELINE: &str = "revenue-5m";
 

@@ -41,7 +41,7 @@ fn of_two_operators_one_works_and_the_other_takes_over() -> Result<()> {
         };
         let first = holder()?;
         world.cluster.kubectl(&["-n", SYSTEM, "delete", "pod", &first, "--grace-period=0", "--force"])?;
-        until("another operator holds the lease", Duration::from_secs(60), || Ok((holder()? != first).then_some(())))?;
+        until("another operator holds the lease", Duration::from_mins(1), || Ok((holder()? != first).then_some(())))?;
         steps.done("the second operator took over");
         world.patch(&json!({"spec": {"workers": {"replicas": 2}}}))?;
         world.until_workers(2)?;
