@@ -64,6 +64,8 @@ pub struct Samples {
     pub per_rule: u32,
     /// Fields whose values are never shown: samples say `(redacted)` instead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 255)))]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub redact: Vec<String>,
 }
 
@@ -87,7 +89,7 @@ pub struct Thresholds {
     pub span: Duration,
     /// With fewer records in the span nothing is judged, and the state is Ok.
     #[serde(default = "thousand")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
     pub min_records: u64,
     /// More refused records (undecodable or invalid) per million than this are a warning. Absent: 10000 (1 %), or `critical`
     /// if that is less.
@@ -104,6 +106,7 @@ pub struct Thresholds {
     /// Batches that ended before this log time do not count, for example `2026-11-23T10:15:00Z`: a person's word that
     /// what was bad until then has been looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40), extend("format" = "date-time"))]
     pub ignore_before: Option<String>,
 }
 

@@ -159,11 +159,12 @@ pub struct WorstBatch {
     /// `<partition>-<first offset>`, as in the store's `batch_id`.
     #[schemars(length(max = 64))]
     pub batch: String,
-    /// Log time of its first record.
+    /// Log time of its last record.
     pub at: Time,
-    /// The rule that it breaks most.
+    /// The rule that it breaks most. Absent when most of its records were refused for other reasons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
-    pub rule: String,
+    pub rule: Option<String>,
     /// Records for which the rule said true or false.
     #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64))]
     pub evaluated: i64,
