@@ -11,7 +11,7 @@ BINARIES := sluice sluice-worker sluice-operator sluice-bench
 DEMO := bin/sluice dev examples/revenue-5m.yaml --generate 2000000 --bounded --data demo-data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-test build demo test test-fast e2e e2e-long kind-e2e kind bench fmt lint clean
+.PHONY: help setup setup-build setup-test build demo test test-fast e2e e2e-long kind-e2e kind bench generate fmt lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -70,6 +70,9 @@ kind: ## a kind cluster with Sluice on it, for people with Docker
 bench: setup-test build ## events per CPU-second, beside consuming alone
 	bin/sluice-bench core
 	bin/sluice-bench e2e
+
+generate: setup-build ## write the files that follow from the types again: crds/ and docs/reference/
+	SLUICE_GENERATE=1 cargo test --workspace --test generated
 
 fmt: ## format the code
 	cargo fmt --all

@@ -13,6 +13,7 @@ mod literal;
 mod measures;
 mod names;
 mod pattern;
+mod pod;
 mod problem;
 mod rules;
 mod shape;

@@ -3,7 +3,7 @@
 use schemas::spec::{AnalyticsPipelineSpec, Resources, Workers};
 
 use crate::names::suggest;
-use crate::{PartitionKey, Path, Problem, SinkLocation, SinkPlan, WorkersPlan, codes};
+use crate::{PartitionKey, Path, Problem, SinkLocation, SinkPlan, WorkersPlan, codes, pod};
 
 /// Compiles `spec.sink`.
 pub(crate) fn sink(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) -> Option<SinkPlan> {
@@ -60,6 +60,7 @@ pub(crate) fn workers(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>)
         );
     }
     amounts(workers, &path, problems);
+    pod::check(&workers.pod, &path.key("pod"), problems);
     WorkersPlan {
         replicas: workers.replicas,
         lanes: workers.lanes,

@@ -13,11 +13,17 @@ use super::structural::restructure;
 use super::{GROUP, PLURAL, VERSION};
 
 /// The definition, as the API server takes it.
+///
+/// # Panics
+/// If it has not the shape of one, which a test rules out.
 pub fn crd() -> CustomResourceDefinition {
     serde_json::from_value(definition()).expect("the definition has the shape of one; a test reads it")
 }
 
 /// The definition as YAML, as it lies in `crds/`.
+///
+/// # Panics
+/// If plain data cannot be written as YAML, which a test rules out.
 pub fn crd_yaml() -> String {
     let yaml = serde_saphyr::to_string(&definition()).expect("plain data serialises");
     format!("# Generated from the types in schemas/; `make generate` writes it again.\n{yaml}")
@@ -62,8 +68,9 @@ pub(super) fn definition() -> Value {
 /// The schema of the whole resource.
 pub(super) fn schema() -> Value {
     let mut schema = of::<spec::AnalyticsPipeline>();
-    let metadata = "Name, namespace, labels and annotations, as of every object of Kubernetes.";
-    schema["properties"]["metadata"] = json!({ "type": "object", "description": metadata });
+    // The API server describes the metadata itself, and takes nothing more about it than the name.
+    let name = of::<spec::Metadata>()["properties"]["name"].clone();
+    schema["properties"]["metadata"] = json!({ "type": "object", "properties": { "name": name } });
     schema["properties"]["status"] = of::<AnalyticsPipelineStatus>();
     schema
 }
@@ -81,7 +88,6 @@ pub(super) fn of<T: JsonSchema>() -> Value {
 
 fn columns() -> Value {
     let condition = |name: &str, field: &str| format!(".status.conditions[?(@.type==\"{name}\")].{field}");
-    let column = |name: &str, kind: &str, path: &str, about: &str| json!({ "name": name, "type": kind, "jsonPath": path, "description": about });
     let mut message = column("Message", "string", &condition("Ready", "message"), "Why, for people.");
     message["priority"] = json!(1);
     json!([
@@ -94,4 +100,8 @@ fn columns() -> Value {
         column("Age", "date", ".metadata.creationTimestamp", "How long ago the pipeline was created."),
         message,
     ])
+}
+
+fn column(name: &str, kind: &str, path: &str, about: &str) -> Value {
+    json!({ "name": name, "type": kind, "jsonPath": path, "description": about })
 }

@@ -1,7 +1,5 @@
 //! The pages of `docs/reference/` that follow from the types: fields, conditions, reasons, events.
 
-use std::fmt::Write as _;
-
 use schemas::spec;
 use schemas::status::{ConditionType, EventReason, Reason};
 use serde_json::Value;
@@ -13,47 +11,47 @@ const HEAD: &str = "<!-- Generated from the types in schemas/; `make generate` w
 /// `fields.md`: every field of `spec` and `status`, a table per object.
 pub fn fields() -> String {
     let schema = schema();
-    let mut page = format!(
-        "{HEAD}\n\n# Fields of `{}`\n\nVersion `{}`. Fields without a default may be left out unless they are required. \
-         What is said under a table holds for several fields together; the API server checks all of it.\n",
-        spec::KIND,
-        spec::API_VERSION
-    );
-    rules(&schema, &mut page);
+    let mut lines = vec![
+        format!("{HEAD}\n\n# Fields of `{}`\n\nVersion `{}`.", spec::KIND, spec::API_VERSION),
+        "Fields without a default may be left out unless they are required. What is said under a table is about several".into(),
+        "fields together, or about edits; the API server checks all of it.".into(),
+    ];
+    rules(&schema, &mut lines);
     for part in ["spec", "status"] {
-        object(part, &schema["properties"][part], &mut page);
+        object(part, &schema["properties"][part], &mut lines);
     }
-    page
+    page(&lines)
 }
 
 /// `conditions.md`: condition types, reasons by the condition that they come from, reasons of events.
 pub fn conditions() -> String {
-    let mut page = format!(
-        "{HEAD}\n\n# Conditions, reasons and events\n\n`kubectl wait --for=condition=Ready` waits for any of these conditions. \
-         `Ready` repeats the reason and the message of the first condition that keeps it from being true.\n"
-    );
-    let types = of::<ConditionType>();
-    let reasons = of::<Reason>();
+    let mut lines = vec![
+        format!("{HEAD}\n\n# Conditions, reasons and events\n"),
+        "Each condition can be waited for: `kubectl wait --for=condition=Ready apl/revenue-5m`.".into(),
+    ];
+    let (types, reasons, events) = (of::<ConditionType>(), of::<Reason>(), of::<EventReason>());
     for condition in ConditionType::ALL {
         let (about, _) = meaning(&types, condition.as_str());
-        write!(page, "\n## {}\n\n{about}\n", condition.as_str()).expect("writing to a string");
-        let own: Vec<&Reason> = Reason::ALL.iter().filter(|reason| reason.origin() == condition).collect();
-        if own.is_empty() {
-            continue;
+        lines.push(format!("\n## {}\n\n{about}", condition.as_str()));
+        let mut own = Reason::ALL.iter().filter(|reason| reason.origin() == condition).peekable();
+        if own.peek().is_some() {
+            lines.push("\n| reason | what it means | what to do |\n|---|---|---|".into());
         }
-        page.push_str("\n| reason | what it means | what to do |\n|---|---|---|\n");
-        for reason in own {
+        lines.extend(own.map(|reason| {
             let (means, action) = meaning(&reasons, reason.as_str());
-            writeln!(page, "| `{}` | {means} | {action} |", reason.as_str()).expect("writing to a string");
-        }
+            format!("| `{}` | {means} | {action} |", reason.as_str())
+        }));
     }
-    let events = of::<EventReason>();
-    page.push_str("\n## Events\n\n| reason | what happened |\n|---|---|\n");
-    for event in EventReason::ALL {
-        writeln!(page, "| `{}` | {} |", event.as_str(), meaning(&events, event.as_str()).0)
-            .expect("writing to a string");
-    }
-    page
+    lines.push("\n## Events\n\n| reason | what happened |\n|---|---|".into());
+    let events = EventReason::ALL
+        .iter()
+        .map(|event| format!("| `{}` | {} |", event.as_str(), meaning(&events, event.as_str()).0));
+    lines.extend(events);
+    page(&lines)
+}
+
+fn page(lines: &[String]) -> String {
+    lines.join("\n") + "\n"
 }
 
 /// The paragraphs about a word of an enum: the first, and the rest.
@@ -73,10 +71,9 @@ fn is_word(paragraph: &str) -> bool {
 }
 
 /// The table of an object, and of all objects below it.
-fn object(path: &str, schema: &Value, page: &mut String) {
+fn object(path: &str, schema: &Value, lines: &mut Vec<String>) {
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    write!(page, "\n## {path}\n\n| field | type | default | allowed | meaning |\n|---|---|---|---|---|\n")
-        .expect("writing to a string");
+    lines.push(format!("\n## {path}\n\n| field | type | default | allowed | meaning |\n|---|---|---|---|---|"));
     let properties = schema["properties"].as_object();
     for (name, field) in properties.into_iter().flatten() {
         let default = match (field.get("default"), required.contains(&name.as_str())) {
@@ -85,14 +82,13 @@ fn object(path: &str, schema: &Value, page: &mut String) {
             _ => String::new(),
         };
         let about = field["description"].as_str().unwrap_or_default().replace("\n\n", "<br>").replace('|', "\\|");
-        writeln!(page, "| `{name}` | {} | {default} | {} | {about} |", kind(field), allowed(field))
-            .expect("writing to a string");
+        lines.push(format!("| `{name}` | {} | {default} | {} | {about} |", kind(field), allowed(field)));
     }
-    rules(schema, page);
+    rules(schema, lines);
     for (name, field) in properties.into_iter().flatten() {
         let (inner, suffix) = below(field);
         if inner["properties"].is_object() {
-            object(&format!("{path}.{name}{suffix}"), inner, page);
+            object(&format!("{path}.{name}{suffix}"), inner, lines);
         }
     }
 }
@@ -142,11 +138,12 @@ fn allowed(field: &Value) -> String {
 }
 
 /// What the rules of an object say, as a list.
-fn rules(schema: &Value, page: &mut String) {
-    let messages: Vec<String> = messages(schema).map(|message| format!("- {message}\n")).collect();
-    if !messages.is_empty() {
-        write!(page, "\n{}", messages.concat()).expect("writing to a string");
+fn rules(schema: &Value, lines: &mut Vec<String>) {
+    let mut messages = messages(schema).map(|message| format!("- {message}")).peekable();
+    if messages.peek().is_some() {
+        lines.push(String::new());
     }
+    lines.extend(messages);
 }
 
 fn messages(schema: &Value) -> impl Iterator<Item = String> + '_ {

@@ -100,7 +100,10 @@ mod tests {
         let schema = json!({
             "description": "Mine.",
             "anyOf": [
-                {"type": ["object", "null"], "description": "The type's.", "additionalProperties": false, "x-kubernetes-validations": []},
+                {
+                    "type": ["object", "null"], "description": "The type's.", "additionalProperties": false,
+                    "x-kubernetes-validations": []
+                },
                 {"type": "null"}
             ]
         });
@@ -111,7 +114,8 @@ mod tests {
     #[test]
     fn an_enum_is_a_list_of_words() {
         let schema = json!({"description": "Which.", "oneOf": [
-            {"const": "One", "type": "string", "description": "The\nfirst."}, {"const": "Two", "type": "string", "description": "The second."}
+            {"const": "One", "type": "string", "description": "The\nfirst."},
+            {"const": "Two", "type": "string", "description": "The second."}
         ]});
         let expected = json!({
             "description": "Which.\n\n`One`: The first.\n\n`Two`: The second.", "type": "string", "enum": ["One", "Two"]

@@ -20,7 +20,21 @@ pub(super) fn frozen(field: &str, cel: impl Into<String>, allowed: &str) -> Valu
     json!({ "rule": cel.into(), "message": allowed, "fieldPath": field, "reason": "FieldValueForbidden" })
 }
 
-/// The milliseconds of a well-formed [`super::Duration`]. CEL's own durations know no days.
+/// A well-formed [`super::Duration`]: no more digits than its longest needs, and few enough for CEL's own durations.
+const DURATION: &str = "^([0-9]{1,12}ms|[0-9]{1,9}s|[0-9]{1,8}m|[0-9]{1,6}h|[0-9]{1,5}d)$";
+
+/// Whether a text is a duration of at most `longest` milliseconds.
+pub(super) fn is_duration(text: &str, longest: i64) -> String {
+    format!("{text}.matches('{DURATION}') && {} <= {longest}", millis(text))
+}
+
+/// `cel` holds if all these durations are well-formed. Those that are not are refused by a rule of their own.
+pub(super) fn timed(durations: &[&str], cel: &str) -> String {
+    let malformed: Vec<String> = durations.iter().map(|text| format!("!{text}.matches('{DURATION}')")).collect();
+    format!("{} || {cel}", malformed.join(" || "))
+}
+
+/// The milliseconds of a well-formed duration. CEL's own durations know no days.
 pub(super) fn millis(duration: &str) -> String {
     format!(
         "({duration}.endsWith('d') ? int({duration}.replace('d', '')) * 86400000 : \

@@ -9,14 +9,11 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::cel::{millis, rule};
+use super::cel::{is_duration, rule};
 
-/// The units, their milliseconds, and how many digits a number of them may have: enough for the longest duration, and few
-/// enough for 64 bits of nanoseconds.
+/// The units, their milliseconds, and how many digits a number of them may have, which the API server checks, too.
 const UNITS: [(&str, i64, usize); 5] =
     [("ms", 1, 12), ("s", 1_000, 9), ("m", 60_000, 8), ("h", 3_600_000, 6), ("d", 86_400_000, 5)];
-/// The same for the API server.
-const PATTERN: &str = "^([0-9]{1,12}ms|[0-9]{1,9}s|[0-9]{1,8}m|[0-9]{1,6}h|[0-9]{1,5}d)$";
 /// Longest duration: ten thousand days. Leaves room for sums of durations and times in 64 bits.
 const MAX_MILLIS: i64 = 10_000 * 86_400_000;
 
@@ -122,9 +119,8 @@ impl JsonSchema for Duration {
         json_schema!({
             "type": "string",
             "maxLength": 14,
-            "pattern": PATTERN,
             "x-kubernetes-validations": [rule(
-                format!("{} <= {MAX_MILLIS}", millis("self")),
+                is_duration("self", MAX_MILLIS),
                 "allowed is a whole number with a unit, 'ms', 's', 'm', 'h' or 'd', of at most '10000d'",
             )],
         })

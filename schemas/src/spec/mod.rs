@@ -24,7 +24,7 @@ pub use kafka::{
 };
 pub use output::{DeadLetter, Late, LatePolicy, Measure, Partials, Sink, Window};
 pub use pipeline::{API_VERSION, AnalyticsPipeline, AnalyticsPipelineSpec, DeletionPolicy, KIND, Metadata};
-pub use pod::{PodTemplate, TaintEffect, Toleration, TolerationOperator, TopologySpread, WhenUnsatisfiable};
+pub use pod::{LABEL_KEY, PodTemplate, TaintEffect, Toleration, TolerationOperator, TopologySpread, WhenUnsatisfiable};
 pub use quality::{Batch, OnCritical, OnViolation, Quality, Rule, Samples, Threshold, Thresholds};
 pub use scalar::Scalar;
 pub use source::{Compatibility, ConfigMapKeyRef, Isolation, OnDataLoss, Source, SourceSchema, Watermark};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cel::{frozen, millis, rule, rule_at};
+use super::cel::{frozen, millis, rule, rule_at, timed};
 use super::kafka::one_partition;
 use super::{Duration, Topic};
 
@@ -11,9 +11,11 @@ use super::{Duration, Topic};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = [
-    rule_at(".size", format!("{0} > 0 && (86400000 % {0} == 0 || {0} % 86400000 == 0)", millis("self.size")),
+    rule_at(".size", timed(&["self.size"],
+        &format!("({0} > 0 && (86400000 % {0} == 0 || {0} % 86400000 == 0))", millis("self.size"))),
         "allowed are divisors of a day, for example '5m', and whole days"),
-    rule_at(".offset", format!("{} < {}", millis("self.offset"), millis("self.size")), "allowed is less than the size"),
+    rule_at(".offset", timed(&["self.offset", "self.size"],
+        &format!("{} < {}", millis("self.offset"), millis("self.size"))), "allowed is less than the size"),
 ]))]
 pub struct Window {
     /// Length: divides a day, or is whole days.

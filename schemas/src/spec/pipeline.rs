@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cel::{frozen, millis, rule, rule_at, same_optional, when};
+use super::cel::{frozen, millis, rule, rule_at, same_optional, timed, when};
+use super::quality::refusing_rules;
 use super::{
     DeadLetter, Duration, Kafka, Late, Measure, Partials, Quality, SchemaRegistry, Sink, Source, Window, Workers,
 };
@@ -19,8 +20,6 @@ pub const KIND: &str = "AnalyticsPipeline";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = [
-    rule("self.metadata.name.size() <= 50 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-        "metadata.name: allowed are lower case letters, digits and '-', starting with a letter, at most 50"),
     rule_at(".spec.source.topic.name",
         "!(self.spec.source.topic.name in [self.metadata.name + '.partials.v1', \
          has(self.spec.deadLetter) ? self.spec.deadLetter.topic.name : self.metadata.name + '.dlq.v1'])",
@@ -46,6 +45,11 @@ pub struct AnalyticsPipeline {
 pub struct Metadata {
     /// Name of the pipeline: lower case letters, digits and '-', starting with a letter, at most 50. It names the consumer
     /// group, the partials topic, the workers and the folders in the store.
+    #[schemars(length(min = 1, max = 50))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule("self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            "allowed are lower case letters, digits and '-', starting with a letter, at most 50"),
+    ]))]
     pub name: String,
     /// Kubernetes namespace. Has no meaning outside a cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,7 +70,8 @@ pub struct Metadata {
         "allowed are at most the partitions of the source topic: a replica without a partition has nothing to do"),
     rule_at(".closeWhenIdleFor",
         when(&["self.closeWhenIdleFor"],
-            &format!("{} >= {}", millis("self.closeWhenIdleFor"), millis("self.source.watermark.idleAfter"))),
+            &timed(&["self.closeWhenIdleFor", "self.source.watermark.idleAfter"],
+                &format!("{} >= {}", millis("self.closeWhenIdleFor"), millis("self.source.watermark.idleAfter")))),
         "allowed is at least 'source.watermark.idleAfter'"),
     rule_at(".source.ingestTime", "has(self.source.ingestTime) || !self.quality.rules.exists(rule, has(rule.maxLatency))",
         "'maxLatency' rules need the field that they compare with"),
@@ -85,16 +90,18 @@ pub struct Metadata {
          && !self.groupBy.exists(field, field.lowerAscii() == 'date'))",
         "a folder 'date' needs the name for itself: allowed are measures and fields of 'groupBy' with other names"),
     frozen(".revision", "self.revision >= oldSelf.revision", "the revision may rise, never fall"),
-    needs_revision("window", &same(&[&millis("self.window.size"), &millis("self.window.offset")])),
+    needs_revision("window", &timed(&["self.window.size", "self.window.offset"],
+        &same(&[&millis("self.window.size"), &millis("self.window.offset")]))),
     needs_revision("groupBy", &same(&["self.groupBy"])),
     needs_revision("measures", &same(&["self.measures", "self.measures.map(measure, measure.name)"])),
     needs_revision("filter", &same_optional("self.filter")),
     needs_revision("source.eventId", &same(&["self.source.eventId"])),
     needs_revision("source.eventTime", &same(&["self.source.eventTime"])),
     needs_revision("source.isolation", &same(&["self.source.isolation"])),
-    needs_revision("source.watermark.delay", &same(&[&millis("self.source.watermark.delay")])),
+    needs_revision("source.watermark.delay", &timed(&["self.source.watermark.delay"],
+        &same(&[&millis("self.source.watermark.delay")]))),
     needs_revision("source.watermark.maxFutureSkew", &same_optional("self.source.watermark.maxFutureSkew")),
-    needs_revision("quality.rules", &same(&["self.quality.rules.filter(rule, rule.onViolation == 'DeadLetter')"])),
+    needs_revision("quality.rules", &same(&[&refusing_rules("self.quality.rules")])),
     needs_revision("source.ingestTime", &format!(
         "!self.quality.rules.exists(rule, has(rule.maxLatency) && rule.onViolation == 'DeadLetter') || {}",
         same_optional("self.source.ingestTime"))),

@@ -13,7 +13,7 @@ use super::cel::{rule, rule_at};
 use super::kafka::OBJECT_NAME;
 
 /// The key of a label, an annotation or a taint.
-const LABEL_KEY: &str = "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$";
+pub const LABEL_KEY: &str = "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$";
 const LABEL_VALUE: &str = "^([a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?)?$";
 
 /// Where the workers' pods run, and what they carry.
@@ -22,9 +22,11 @@ const LABEL_VALUE: &str = "^([a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?)?$";
 pub struct PodTemplate {
     /// Labels of the pods, beside Sluice's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = { "type": "string", "maxLength": 63, "pattern": LABEL_VALUE }))]
+    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(extend("additionalProperties" = { "type": "string", "maxLength": 63, "pattern": LABEL_VALUE }))]
     #[schemars(extend("x-kubernetes-validations" = [
-        rule(format!("self.all(key, key.matches('{LABEL_KEY}'))"), "allowed are keys as Kubernetes allows them: 'name' or 'domain/name'"),
+        rule(format!("self.all(key, key.matches('{LABEL_KEY}'))"),
+            "allowed are keys as Kubernetes allows them: 'name' or 'domain/name'"),
         rule("self.all(key, !key.startsWith('sluice.dev/') && !key.startsWith('app.kubernetes.io/'))",
             "allowed are labels that do not start with 'sluice.dev/' or 'app.kubernetes.io/': those are Sluice's"),
     ]))]
@@ -47,7 +49,8 @@ pub struct PodTemplate {
     pub service_account_annotations: BTreeMap<String, String>,
     /// Labels that a node must have.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = { "type": "string", "maxLength": 63, "pattern": LABEL_VALUE }))]
+    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(extend("additionalProperties" = { "type": "string", "maxLength": 63, "pattern": LABEL_VALUE }))]
     pub node_selector: BTreeMap<String, String>,
     /// Taints of nodes that are tolerated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

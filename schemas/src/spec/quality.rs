@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cel::{millis, rule, rule_at};
+use super::cel::{millis, rule, rule_at, timed};
 use super::source::one_minute;
 use super::{Duration, Scalar};
 
@@ -32,7 +32,7 @@ pub struct Quality {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = [
-    rule_at(".interval", format!("{} > 0", millis("self.interval")), "allowed is more than 0"),
+    rule_at(".interval", timed(&["self.interval"], &format!("{} > 0", millis("self.interval"))), "allowed is more than 0"),
 ]))]
 pub struct Batch {
     /// Log time per batch.
@@ -163,6 +163,24 @@ const BOUNDED: &str = "has(self.min) || has(self.max) || has(self.exclusiveMin) 
 /// CEL: the rule is about one field.
 const FIELDED: &str = "has(self.oneOf) || has(self.matches) || has(self.min) || has(self.max) || has(self.exclusiveMin) || \
                        has(self.exclusiveMax)";
+
+/// CEL: what the rules that dead-letter refuse, in their order. Nothing else about them changes what windows hold.
+pub(super) fn refusing_rules(rules: &str) -> String {
+    let kinds = [
+        "field",
+        "required",
+        "oneOf",
+        "min",
+        "max",
+        "exclusiveMin",
+        "exclusiveMax",
+        "matches",
+        "maxLatency",
+        "expression",
+    ];
+    let kinds = kinds.map(|kind| format!("has(rule.{kind}) ? dyn(rule.{kind}) : dyn('')"));
+    format!("{rules}.filter(rule, rule.onViolation == 'DeadLetter').map(rule, [{}])", kinds.join(", "))
+}
 
 /// One check of every record. Exactly one kind: `required`, `oneOf`, bounds, `matches`, `maxLatency` or `expression`.
 ///

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cel::{frozen, millis, rule, rule_at, when};
+use super::cel::{frozen, millis, rule, rule_at, timed, when};
 use super::kafka::{KEY_NAME, OBJECT_NAME};
 use super::{Duration, Topic};
 
@@ -103,10 +103,11 @@ pub enum Compatibility {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = [
-    rule_at(".delay", format!("{} > 0", millis("self.delay")), "allowed is more than 0"),
-    rule_at(".idleAfter", format!("{} > 0", millis("self.idleAfter")), "allowed is more than 0"),
+    rule_at(".delay", timed(&["self.delay"], &format!("{} > 0", millis("self.delay"))), "allowed is more than 0"),
+    rule_at(".idleAfter", timed(&["self.idleAfter"], &format!("{} > 0", millis("self.idleAfter"))), "allowed is more than 0"),
     rule_at(".maxFutureSkew",
-        when(&["self.maxFutureSkew"], &format!("{} <= {}", millis("self.maxFutureSkew"), millis("self.delay"))),
+        when(&["self.maxFutureSkew"], &timed(&["self.maxFutureSkew", "self.delay"],
+            &format!("{} <= {}", millis("self.maxFutureSkew"), millis("self.delay")))),
         "allowed is at most the delay, or one wrong clock makes everybody late"),
 ]))]
 pub struct Watermark {

@@ -58,9 +58,10 @@ fn one_replica() -> u32 {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = [
-    rule_at(".size", format!("self.size.matches('{QUANTITY}') && quantity(self.size).sign() == 1"),
+    rule_at(".size", format!("self.size.matches('{QUANTITY}') && quantity(self.size).isGreaterThan(quantity('0'))"),
         "allowed are Kubernetes quantities of more than 0, for example '1Gi'"),
-    frozen(".size", "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0", "a volume may grow, never shrink"),
+    frozen(".size", "!isQuantity(self.size) || quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",
+        "a volume may grow, never shrink"),
     frozen(".storageClass", same_optional("self.storageClass"),
         "the storage class cannot be changed: allowed is a new pipeline"),
 ]))]

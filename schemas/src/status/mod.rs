@@ -183,7 +183,10 @@ mod tests {
     fn a_status_of_a_newer_operator_is_read() {
         let status = json!({
             "observedGeneration": 3, "novelty": true,
-            "conditions": [{"type": "Novel", "status": "True", "reason": "Unheard", "message": "", "lastTransitionTime": "2026-11-23T10:15:00Z"}],
+            "conditions": [{
+                "type": "Novel", "status": "True", "reason": "Unheard", "message": "",
+                "lastTransitionTime": "2026-11-23T10:15:00Z"
+            }],
             "dataQuality": {"rules": [{"name": "region", "state": "Lukewarm"}]}
         });
         let status: AnalyticsPipelineStatus = serde_json::from_value(status).expect("unknown words are no errors");
