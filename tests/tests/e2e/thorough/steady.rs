@@ -80,6 +80,10 @@ fn rest() -> Duration {
 #[ignore = "needs a cluster: make test"]
 fn nothing_is_written_at_rest() -> Result<()> {
     disturbed("at-rest", |world, steps| {
+        // A while after the last record it is said once that there is nothing to read.
+        until("it is said that there is nothing to read", 2 * PATIENCE, || {
+            Ok(world.condition("WatermarkAdvancing")?.filter(|[_, reason, _]| reason == "Idle"))
+        })?;
         // What there was to say is said when nothing has been written for longer than progress may take.
         let quiet = Duration::from_secs(35);
         until("the last progress is written", 3 * PATIENCE, || {
