@@ -11,7 +11,8 @@ use schemas::spec::DeletionPolicy;
 use schemas::status::EventReason;
 
 use super::observe::Seen;
-use super::{Again, Deletable, Settings};
+use super::validate::Valid;
+use super::{Again, Settings};
 use crate::names::FINALIZER;
 use crate::world::{ClusterError, Dependents, Happening, Kind, World};
 
@@ -20,7 +21,7 @@ pub(super) async fn delete<W: World>(
     world: &W,
     settings: &Settings,
     seen: &Seen,
-    valid: Deletable<'_>,
+    valid: Option<&Valid>,
 ) -> Result<Again, ClusterError> {
     let finalizers = seen.object.0.pointer("/metadata/finalizers").and_then(|list| list.as_array());
     let finalizers: Vec<String> =
@@ -51,7 +52,7 @@ pub(super) async fn delete<W: World>(
 }
 
 /// Does what can be done now; what is left, in words.
-async fn remove<W: World>(world: &W, seen: &Seen, valid: Deletable<'_>) -> Result<Vec<String>, ClusterError> {
+async fn remove<W: World>(world: &W, seen: &Seen, valid: Option<&Valid>) -> Result<Vec<String>, ClusterError> {
     if let Some(set) = seen.stateful_set().filter(|set| !set.is_terminating()) {
         world.delete(Kind::StatefulSet, set, Dependents::Delete).await?;
     }

@@ -22,11 +22,11 @@ pub mod status;
 pub mod validate;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use schemas::spec::DeletionPolicy;
-use schemas::status::AnalyticsPipelineStatus;
+use schemas::status::{AnalyticsPipelineStatus, ConditionType};
 use thiserror::Error;
 
 use self::apply::{Deeds, Tolerated};
@@ -34,7 +34,7 @@ use self::build::Defaults;
 use self::observe::{Outside, Seen};
 use self::plan::{Decision, Facts, Stored, TopicStep};
 use self::status::{Pace, Picture};
-use self::validate::Valid;
+use self::validate::Compiler;
 use crate::names::FINALIZER;
 use crate::world::{ClusterError, Object, World};
 
@@ -80,11 +80,17 @@ pub enum PassError {
 /// What an operator remembers between passes; losing it costs nothing but a few reads and writes.
 #[derive(Debug, Default)]
 pub struct Memory {
+    compiler: Arc<Compiler>,
     tolerated: Tolerated,
     paces: Mutex<HashMap<String, (Pace, Option<i64>)>>,
 }
 
 impl Memory {
+    /// An empty one that shares what was compiled.
+    pub fn with(compiler: Arc<Compiler>) -> Self {
+        Self { compiler, ..Self::default() }
+    }
+
     fn pace(&self, uid: &str) -> (Pace, Option<i64>) {
         self.paces.lock().unwrap_or_else(PoisonError::into_inner).get(uid).copied().unwrap_or_default()
     }
@@ -111,7 +117,7 @@ pub async fn reconcile<W: World>(
     name: &str,
 ) -> Result<Again, PassError> {
     let Some(mut seen) = observe::cluster(world, namespace, name).await? else { return Ok(None) };
-    let judged = validate::validate(&seen);
+    let judged = validate::validate(&seen, &memory.compiler);
     if seen.object.is_terminating() {
         return Ok(delete::delete(world, settings, &seen, judged.as_ref().ok()).await?);
     }
@@ -145,8 +151,11 @@ pub async fn reconcile<W: World>(
 fn picture<'a>(seen: &'a Seen, outside: &'a Outside, now: i64) -> Picture<'a> {
     let running = Stored::in_force(&seen.children).and_then(|stored| stored.config);
     let spec = seen.pipeline.as_ref().ok().map(|pipeline| &pipeline.spec);
-    let partitions = running.map(|config| config.pipeline.spec.source.topic.partitions);
-    let partitions = partitions.or(spec.map(|spec| spec.source.topic.partitions)).unwrap_or(1);
+    let declared = running.map(|config| config.pipeline.spec.source.topic.partitions);
+    let declared = declared.or(spec.map(|spec| spec.source.topic.partitions)).unwrap_or(1);
+    // Partitions that are still to be added have no worker yet.
+    let found = outside.topics.as_ref().and_then(|topics| topics.as_ref().ok()?.first()?.as_ref());
+    let partitions = found.map_or(declared, |topic| topic.partitions.min(declared));
     let wanted = spec.map_or(0, |spec| if spec.suspend { 0 } else { spec.workers.replicas as i32 });
     Picture { now, seen, outside, valid: None, invalid: None, decision: None, deeds: None, wanted, partitions }
 }
@@ -215,10 +224,10 @@ async fn tell<W: World>(
     Ok(quiet)
 }
 
+/// Whether nothing is on its way. What waits for a person is looked at no more often than what runs.
 fn is_quiet(status: &AnalyticsPipelineStatus) -> bool {
-    status::find(status, schemas::status::ConditionType::Ready)
-        .is_some_and(|ready| ready.status == schemas::status::ConditionStatus::True)
+    status::find(status, ConditionType::Reconciling).is_none()
 }
 
-/// What is left of a [`Valid`] pipeline for deleting.
-type Deletable<'a> = Option<&'a Valid>;
+#[cfg(test)]
+mod tests;

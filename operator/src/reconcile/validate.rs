@@ -2,6 +2,9 @@
 //!
 //! What [`validate`] gives needs no checking later: building objects from it cannot fail.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use plan::{Plan, TopicPlan};
 use schemas::spec::{AnalyticsPipeline, AnalyticsPipelineSpec, DeletionPolicy, Workers};
 use schemas::status::Reason;
@@ -44,8 +47,32 @@ impl Invalid {
     }
 }
 
+/// Compiles manifests, and remembers what came of them: a pipeline is judged again at every pass, and seldom changes.
+#[derive(Debug, Default)]
+pub struct Compiler(Mutex<HashMap<String, Result<Plan, String>>>);
+
+/// Beyond so many, all are forgotten, which only costs time.
+const MOST_REMEMBERED: usize = 1_000;
+
+impl Compiler {
+    fn compile(&self, manifest: &AnalyticsPipeline) -> Result<Plan, String> {
+        let text = serde_json::to_string(manifest).expect("a manifest's maps have text keys");
+        let remembered = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = remembered().get(&text) {
+            return known.clone();
+        }
+        let compiled = Plan::compile(manifest).map_err(|problems| problems.to_string());
+        let mut remembered = remembered();
+        if remembered.len() >= MOST_REMEMBERED {
+            remembered.clear();
+        }
+        remembered.insert(text, compiled.clone());
+        compiled
+    }
+}
+
 /// Judges what was seen.
-pub fn validate(seen: &Seen) -> Result<Valid, Invalid> {
+pub fn validate(seen: &Seen, compiler: &Compiler) -> Result<Valid, Invalid> {
     let pipeline = seen.pipeline.as_ref().map_err(|error| Invalid::spec(error.clone()))?;
     let schema = seen
         .schema
@@ -54,7 +81,7 @@ pub fn validate(seen: &Seen) -> Result<Valid, Invalid> {
     let mut manifest = pipeline.manifest();
     manifest.spec.source.schema.avro = Some(schema.clone());
     manifest.spec.source.schema.config_map_key_ref = None;
-    let plan = Plan::compile(&manifest).map_err(|problems| Invalid::spec(problems.to_string()))?;
+    let plan = compiler.compile(&manifest).map_err(Invalid::spec)?;
     let spec = manifest.spec.clone();
     let volume: Bytes = spec
         .workers

@@ -202,3 +202,6 @@ impl Registry for ConfluentRegistry {
         found(self.ask::<Value>(access, Method::DELETE, &["subjects", subject], None).await).map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests;

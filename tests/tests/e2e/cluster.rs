@@ -146,26 +146,42 @@ fn up(is_kind: bool) -> Result<PathBuf> {
     let name = if is_kind { "sluice-kind" } else { "sluice-cluster" };
     let folder = std::env::temp_dir().join(name);
     let (owner, file) = (folder.join("owner"), folder.join("env"));
-    if file.exists() && !owner.exists() {
+    if file.exists() && !owner.exists() && answers(&file) {
         return Ok(file);
     }
-    // The cluster of a test process that has ended is going away.
-    let deadline = Instant::now() + GONE_WITHIN;
-    while folder.exists() {
-        ensure!(Instant::now() < deadline, "'{}' belongs to another test process", folder.display());
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    let down = script(if is_kind { "kind-down" } else { "down" });
+    clear(&folder, &owner, &down)?;
     let mut command = Command::new(script(if is_kind { "kind-up" } else { "up" }));
     if is_kind {
         command.arg(root().join("kind-config.yaml"));
     }
-    end_with_this_process(&folder, &script(if is_kind { "kind-down" } else { "down" }))?;
+    end_with_this_process(&folder, &down)?;
     output({
         command.env("NODES", NODES);
         command
     })?;
     std::fs::write(&owner, std::process::id().to_string())?;
     Ok(file)
+}
+
+/// Whether the API server of the cluster with that environment answers.
+fn answers(file: &Path) -> bool {
+    let mut command = Command::new("bash");
+    command.args(["-c", ". \"$0\"; kubectl get --raw /readyz --request-timeout=5s"]).arg(file);
+    output(command).is_ok()
+}
+
+/// Waits until the cluster of a test process that is ending has gone, and takes away what is left of one whose processes were
+/// killed with it.
+fn clear(folder: &Path, owner: &Path, down: &Path) -> Result<()> {
+    let owner = || std::fs::read_to_string(owner).ok();
+    let is_alive = |id: String| Path::new("/proc").join(id).exists();
+    let deadline = Instant::now() + GONE_WITHIN;
+    while folder.exists() && owner().is_some() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    ensure!(!owner().is_some_and(is_alive), "'{}' belongs to another test process", folder.display());
+    if folder.exists() { output(Command::new(down)).map(drop) } else { Ok(()) }
 }
 
 /// Leaves a shell behind that waits for the end of this process and then runs `down`.

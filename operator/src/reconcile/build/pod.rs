@@ -123,6 +123,7 @@ fn environment(with_secrets: bool) -> Vec<EnvVar> {
         EnvVar { name: "POD_NAME".to_owned(), value: None, value_from: Some(pod_name) },
         value("SLUICE_PIPELINE", format!("{CONFIG_AT}/pipeline.json")),
         value("SLUICE_EPOCHS", format!("{CONFIG_AT}/epochs.json")),
+        value("SLUICE_CHECKPOINTS", format!("{VOLUME_AT}/checkpoints")),
     ];
     if with_secrets {
         variables.push(value("SLUICE_SECRETS", SECRETS_AT.to_owned()));

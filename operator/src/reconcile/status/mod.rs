@@ -90,10 +90,10 @@ pub fn status(picture: &Picture<'_>, pace: &Pace) -> AnalyticsPipelineStatus {
     let mut answers = vec![(ConditionType::Ready, ready.clone())];
     answers.extend(parts.clone());
     answers.push((ConditionType::DataQualityHealthy, quality));
-    if let Some(doing) = reconciling(picture, &parts) {
-        answers.push((ConditionType::Reconciling, doing));
-    } else if ready.status != ConditionStatus::True && needs_a_person(ready.reason) {
+    if ready.status != ConditionStatus::True && needs_a_person(ready.reason) {
         answers.push((ConditionType::Stalled, Answer::yes(ready.reason, ready.message)));
+    } else if let Some(doing) = reconciling(picture, &parts) {
+        answers.push((ConditionType::Reconciling, doing));
     }
     let old = &picture.seen.status;
     let generation = picture.seen.object.generation();

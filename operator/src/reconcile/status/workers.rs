@@ -45,8 +45,7 @@ fn counted(picture: &Picture<'_>) -> Option<Answer> {
     let ready = pods.iter().filter(|pod| pod.ready && !pod.object.is_terminating()).count();
     let known =
         picture.seen.stateful_set().is_some_and(|set| set.number("/status/observedGeneration") == set.generation());
-    let first = pods.is_empty();
-    if !known || (old > 0 && !first) {
+    if current.is_some() && (!known || old > 0) {
         return Some(Answer::no(
             Reason::WorkersUpdating,
             format!("{} of {wanted} workers are new and ready", ready.min(pods.len() - old)),

@@ -194,14 +194,15 @@ fn look_up(looker: &BaseConsumer<Context>, name: &str) -> KafkaResult<Option<Top
     let metadata = looker.fetch_metadata(Some(name), ANSWER_WAIT)?;
     let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else { return Ok(None) };
     match topic.error().map(Code::from) {
-        None if topic.partitions().is_empty() => Ok(None),
-        None => Ok(Some(TopicState {
+        // Just created: its partitions have no leaders yet.
+        None | Some(Code::LeaderNotAvailable) if !topic.partitions().is_empty() => Ok(Some(TopicState {
             partitions: topic.partitions().len() as u32,
             replication_factor: topic.partitions()[0].replicas().len() as u16,
             config: None,
         })),
         Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Ok(None),
         Some(code) => Err(KafkaError::MetadataFetch(code)),
+        None => Ok(None),
     }
 }
 

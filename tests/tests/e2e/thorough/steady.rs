@@ -80,6 +80,10 @@ fn rest() -> Duration {
 #[ignore = "needs a cluster: make test"]
 fn nothing_is_written_at_rest() -> Result<()> {
     disturbed("at-rest", |world, steps| {
+        // A while after the last record it is said once that there is nothing to read.
+        until("it is said that there is nothing to read", 2 * PATIENCE, || {
+            Ok(world.condition("WatermarkAdvancing")?.filter(|[_, reason, _]| reason == "Idle"))
+        })?;
         // What there was to say is said when nothing has been written for longer than progress may take.
         let quiet = Duration::from_secs(35);
         until("the last progress is written", 3 * PATIENCE, || {
@@ -143,18 +147,21 @@ fn many(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Changes a limit of each of a hundred pipelines, a few at a time, and measures until its stateful set has it.
+/// Changes a limit of each of a hundred pipelines, one after the other as people do, and measures until its stateful set has it.
 fn edits(world: &World, names: &[String], steps: &mut Steps) -> Result<()> {
     let audit = Audit::begin(&world.cluster)?;
-    for (number, name) in names.iter().take(100).enumerate() {
+    let edited = names.len().min(100);
+    for (number, name) in names.iter().take(edited).enumerate() {
         let memory = format!("{}Mi", 300 + number);
         let patch = json!({"spec": {"workers": {"resources": {"limits": {"memory": memory}}}}}).to_string();
         world.kubectl(&["patch", "analyticspipeline", name, "--type=merge", "-p", &patch])?;
+        until(&format!("the edit of {name} is carried out"), PATIENCE, || {
+            let limit = "jsonpath={.spec.template.spec.containers[0].resources.limits.memory}";
+            Ok((world.kubectl(&["get", "statefulset", name, "-o", limit])? == memory).then_some(()))
+        })?;
     }
-    let edited = names.len().min(100);
-    let applied = |audit: &Audit<'_>| -> Result<BTreeMap<String, f64>> { delays(&audit.entries()?, &world.namespace) };
-    until("every edit is carried out", PATIENCE, || Ok((applied(&audit)?.len() >= edited).then_some(())))?;
-    let mut delays: Vec<f64> = applied(&audit)?.into_values().collect();
+    let mut delays: Vec<f64> = delays(&audit.entries()?, &world.namespace)?.into_values().collect();
+    ensure!(delays.len() == edited, "{} of {edited} edits are in the audit log", delays.len());
     delays.sort_by(f64::total_cmp);
     let at = |share: f64| delays[((delays.len() - 1) as f64 * share).round() as usize];
     let (median, p99) = (at(0.5), at(0.99));
