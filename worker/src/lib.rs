@@ -19,6 +19,7 @@ pub mod source;
 pub mod status;
 mod stop;
 mod supported;
+pub mod trial;
 mod wire;
 mod worker;
 

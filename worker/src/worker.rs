@@ -51,6 +51,8 @@ pub struct Config {
     pub ends: Option<BTreeMap<i32, i64>>,
     /// Where HTTP listens, if it does.
     pub http: Option<SocketAddr>,
+    /// The folder in which writer schemas are kept over restarts; without one the registry is asked again.
+    pub schemas: Option<PathBuf>,
 }
 
 impl Config {
@@ -70,6 +72,7 @@ impl Config {
             cut_interval: Duration::from_secs(2),
             ends: None,
             http: None,
+            schemas: None,
         }
     }
 }
@@ -206,7 +209,10 @@ impl Tasks {
         let (consumer, events) = Consumer::join(&source_settings(config))?;
         let shared = Arc::new(Shared {
             producer: Producer::new(&client(&plan))?,
-            schemas: Arc::new(SchemaCache::new(&plan.registry_url)),
+            schemas: Arc::new(match &config.schemas {
+                Some(folder) => SchemaCache::kept_in(&plan.registry_url, folder),
+                None => SchemaCache::new(&plan.registry_url),
+            }),
             settings: Settings {
                 fetch_records: config.fetch_records,
                 cut_interval: config.cut_interval,

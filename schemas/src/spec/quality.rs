@@ -150,7 +150,8 @@ pub struct Threshold {
     pub critical: Option<u32>,
 }
 
-/// One check of every record. Exactly one kind: `required`, `oneOf`, bounds, `matches`, `maxLatency` or `expression`.
+/// One check of every record. Exactly one kind: `required`, `oneOf`, bounds, `matches`, `maxLatency`, `expression` or
+/// `unique`.
 ///
 /// A rule whose outcome is unknown because a field is null passes and counts as skipped; only `required` refuses nulls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -188,6 +189,10 @@ pub struct Rule {
     /// SQL condition over the schema's fields that must not be false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expression: Option<String>,
+    /// The source's `eventId`: every duplicate breaks the rule, so that its threshold is about the share of duplicates. Needs
+    /// `onViolation: Report`; duplicates are never counted anyway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique: Option<String>,
     /// What happens to a record that breaks the rule.
     #[serde(default)]
     pub on_violation: OnViolation,

@@ -107,7 +107,7 @@ impl LaneTask {
 
     /// Takes in commands; waits for one when there is nothing else to do.
     fn obey(&mut self) -> Result<(), IngestError> {
-        let idle = self.owned.values().all(Owned::at_end) || !self.shared.quality.may_read();
+        let idle = self.owned.values().all(Owned::is_resting) || !self.shared.quality.may_read();
         let mut wait = if idle { Duration::from_millis(20) } else { Duration::ZERO };
         loop {
             match self.commands.recv_timeout(wait) {

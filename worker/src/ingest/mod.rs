@@ -7,6 +7,7 @@ mod group;
 mod lane;
 mod partition;
 mod refused;
+mod standstill;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::status::Status;
 use crate::stop::Stop;
 
 pub(crate) use group::GroupTask;
+pub(crate) use refused::words;
 
 /// How long a wait for acknowledgements, or for room, lasts before it is told; it goes on.
 const TELL_AFTER: Duration = Duration::from_secs(10);

@@ -9,10 +9,12 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use schemas::report::{PartitionReport, WindowReport};
 use schemas::wire::{Content, Record as WireRecord, Sender};
-use stream_core::{Emission, Emissions, EventTime, Fetch as CoreFetch, Lane, LogTime, Offset, Progress, Undecodable};
+use stream_core::{
+    Emission, Emissions, EventTime, Fetch as CoreFetch, Halt, Lane, LogTime, Offset, Progress, Undecodable,
+};
 
 use super::refused::dead_letter;
-use super::{IngestError, Shared};
+use super::{IngestError, Shared, standstill};
 use crate::decode::{DecodeError, Decoded, Decoder, LogClock};
 use crate::progress::encode;
 use crate::source::batch::{Fetch, FetchError, PartitionQueue, Record};
@@ -39,6 +41,9 @@ pub(super) struct Owned {
     /// Where a bounded run ends.
     until: i64,
     drained: bool,
+    /// The record before which a rule has stopped it.
+    halt: Option<Halt>,
+    resting: bool,
 }
 
 impl Owned {
@@ -57,6 +62,8 @@ impl Owned {
             committed: progress,
             until: shared.settings.ends.as_ref().map_or(i64::MAX, |ends| ends.get(&partition).copied().unwrap_or(0)),
             drained: false,
+            halt: None,
+            resting: false,
         })
     }
 
@@ -71,7 +78,8 @@ impl Owned {
 
     /// Reads, judges, folds and emits one fetch; whether there was one.
     pub(super) fn step(&mut self, shared: &Shared) -> Result<bool, IngestError> {
-        if self.at_end() {
+        self.resting = self.at_end() || self.stands_still(shared);
+        if self.resting {
             return Ok(false);
         }
         self.queue.read(&mut self.fetch, READ_WAIT);
@@ -96,6 +104,22 @@ impl Owned {
     /// Whether a bounded run has read all of this partition.
     pub(super) fn at_end(&self) -> bool {
         self.lane.position().0 >= self.until
+    }
+
+    /// Whether its last step had nothing to do, and the next will not either.
+    pub(super) fn is_resting(&self) -> bool {
+        self.resting || self.at_end()
+    }
+
+    /// Whether a person has to decide before it goes on; says so.
+    fn stands_still(&self, shared: &Shared) -> bool {
+        let standstill = if self.lane.is_replaying() {
+            None
+        } else {
+            standstill::of(shared, self.partition, self.halt, self.lane.batch_verdicts())
+        };
+        standstill::tell(shared, self.partition, standstill.as_ref());
+        standstill.is_some()
     }
 
     fn task(&self) -> String {
@@ -144,6 +168,7 @@ impl Owned {
             undecodable: &undecodable,
             end: Offset(end),
         })?;
+        self.halt = emissions.halt;
         self.emit(shared, &emissions)
     }
 

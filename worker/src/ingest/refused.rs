@@ -1,7 +1,7 @@
 //! Dead letters: the record's own bytes and headers, and why it was refused.
 
 use chrono::{DateTime, SecondsFormat};
-use stream_core::{EventTime, Reason, Refused};
+use stream_core::{EventTime, Program, Reason, Refused};
 
 use super::{IngestError, Shared};
 use crate::produce::DeadLetter;
@@ -14,7 +14,7 @@ pub(super) fn dead_letter(
     record: &Record,
     refused: &Refused,
 ) -> Result<(), IngestError> {
-    let (reason, rule, message) = words(shared, &refused.reason);
+    let (reason, rule, message) = words(&shared.program, &refused.reason);
     let letter = DeadLetter {
         pipeline: &shared.plan.name,
         topic: &shared.plan.source.topic,
@@ -27,18 +27,18 @@ pub(super) fn dead_letter(
 }
 
 /// Reason, rule and message as they stand in the headers.
-fn words(shared: &Shared, reason: &Reason) -> (&'static str, Option<String>, String) {
+pub(crate) fn words(program: &Program, reason: &Reason) -> (&'static str, Option<String>, String) {
     let invalid = |rule: &str, message: String| ("Invalid", Some(rule.to_owned()), message);
     match reason {
         Reason::Undecodable(message) => ("Undecodable", None, message.clone()),
         Reason::Rule(index) => {
-            let rule = &shared.program.rules[*index];
+            let rule = &program.rules[*index];
             invalid(&rule.name, format!("breaks rule '{}', expected {}", rule.name, rule.expected))
         }
         Reason::EventIdMissing => invalid("event-id-missing", "the event id is null".to_owned()),
         Reason::EventTimeMissing => invalid("event-time-missing", "the event time is null".to_owned()),
         Reason::EventTimeFuture { event_time, log_time } => {
-            let (ahead, allowed) = (event_time.0.saturating_sub(log_time.0), shared.program.max_future_skew);
+            let (ahead, allowed) = (event_time.0.saturating_sub(log_time.0), program.max_future_skew);
             let message = format!("the event time is {ahead} ms ahead of the log time, expected at most {allowed} ms");
             invalid("event-time-future", message)
         }
