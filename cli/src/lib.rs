@@ -3,7 +3,11 @@
 pub mod completion;
 pub mod crd;
 pub mod dev;
+pub mod dlq;
 pub mod generate;
 pub mod manifest;
+pub mod pipeline_at;
+pub mod quality;
 pub mod query;
+pub mod stretch;
 pub mod validate;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 use datafusion_common::DFSchema;
 use datafusion_physical_expr::PhysicalExpr;
-use schemas::spec::{AnalyticsPipeline, AnalyticsPipelineSpec};
+use schemas::spec::{AnalyticsPipeline, AnalyticsPipelineSpec, DeadLetter};
 
 use crate::compile::Judged;
 use crate::sql::{self, Lowered};
-use crate::{BatchPlan, GroupPlan, MeasurePlan, Path, Plan, Problem, RulePlan, SourcePlan, codes};
+use crate::{BatchPlan, GroupPlan, MeasurePlan, Path, Plan, Problem, RuleCheck, RulePlan, SourcePlan, codes};
 
 impl Judged {
     /// Binds everything to the used columns.
@@ -25,6 +25,7 @@ impl Judged {
             suspend: spec.suspend,
             source: source(&self, spec),
             dead_letter_topic: self.topics.dead_letter.name.clone(),
+            dead_letter_max_share: spec.dead_letter.as_ref().map_or(DeadLetter::MAX_SHARE, |letters| letters.max_share),
             partials_topic: self.topics.partials.name.clone(),
             partials_partitions: self.topics.partials.partitions,
             topics: vec![self.topics.source.clone(), self.topics.dead_letter.clone(), self.topics.partials.clone()],
@@ -71,10 +72,13 @@ fn rules(judged: &Judged, columns: &Columns) -> Result<Vec<RulePlan>, Problem> {
             name: rule.name.clone(),
             on_violation: rule.on_violation,
             field: rule.field.clone(),
-            columns: columns.indices(&rule.check.columns),
+            columns: columns.indices(&rule.columns),
             nulls_alone: rule.nulls_alone,
             expected: rule.expected.clone(),
-            check: columns.bind(&rule.check, &rule.path)?,
+            check: match &rule.check {
+                Some(check) => RuleCheck::Rows(columns.bind(check, &rule.path)?),
+                None => RuleCheck::Unique,
+            },
             fingerprint: rule.fingerprint.clone(),
             threshold: rule.threshold,
         })
@@ -157,7 +161,7 @@ impl Columns {
 fn used(judged: &Judged, spec: &AnalyticsPipelineSpec) -> BTreeSet<String> {
     let source = &spec.source;
     let own = [Some(&source.event_id), Some(&source.event_time), source.ingest_time.as_ref()];
-    let rules = judged.rules.iter().map(|rule| &rule.check);
+    let rules = judged.rules.iter().filter_map(|rule| rule.check.as_ref());
     let groups = judged.groups.iter().map(|group| &group.value);
     let measures = judged.measures.iter().flat_map(|m| m.argument.iter().chain(&m.predicate));
     let expressions = judged.filter.iter().chain(rules).chain(groups).chain(measures);

@@ -7,7 +7,7 @@ use crate::connect::Topics;
 use crate::groups::{self, TypedGroup};
 use crate::measures::{self, TypedMeasure};
 use crate::names::is_kebab;
-use crate::rules::{self, Times, TypedRule};
+use crate::rules::{self, Own, TypedRule};
 use crate::sql::{self, Lowered, Text};
 use crate::timing::Watermark;
 use crate::{
@@ -60,8 +60,9 @@ impl Judged {
         let filter_text = spec.filter.as_ref().map(|sql| Text::new(sql, Path::of("spec.filter"), "filter"));
         let filter = filter_text.and_then(|source| sql::condition(&source, known, found));
         let batch = timing::batch(spec, known, found);
-        let times = Times { event: &spec.source.event_time, ingest: spec.source.ingest_time.as_deref() };
-        let rules = rules::compile(&spec.quality, known, times, found);
+        let source = &spec.source;
+        let own = Own { id: &source.event_id, event: &source.event_time, ingest: source.ingest_time.as_deref() };
+        let rules = rules::compile(&spec.quality, known, own, found);
         let thresholds = thresholds::compile(&spec.quality, found);
         let window = timing::window(spec, found);
         let groups = groups::compile(spec, known, found);

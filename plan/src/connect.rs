@@ -109,7 +109,14 @@ pub(crate) fn topics(name: &str, spec: &AnalyticsPipelineSpec, problems: &mut Ve
     let dead_path = Path::of("spec.deadLetter.topic");
     let source = topic(&spec.source.topic, &source_path, problems);
     let dead_letter = match &spec.dead_letter {
-        Some(DeadLetter { topic: dead_letter }) => topic(dead_letter, &dead_path, problems),
+        Some(DeadLetter { topic: dead_letter, max_share }) => {
+            if *max_share > 1_000_000 {
+                let message = format!("a share of {max_share} per million is more than all");
+                let path = Path::of("spec.deadLetter.maxShare");
+                problems.push(Problem::new(codes::RANGE, path, message).help("allowed are 0 to 1000000"));
+            }
+            topic(dead_letter, &dead_path, problems)
+        }
         None => internal(format!("{name}.dlq.v1"), 1, source.replication_factor),
     };
     let partials = &spec.partials;

@@ -28,8 +28,8 @@ pub use names::{nearest, quoted, suggest};
 pub use problem::{Path, Problem, Problems, Segment, codes};
 pub use schemas::spec::{Compatibility, Isolation, LatePolicy, OnCritical, OnDataLoss, OnViolation};
 pub use shape::{
-    Aggregate, BatchPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, RulePlan, SinkLocation, SinkPlan,
-    SourcePlan, ThresholdPlan, ThresholdsPlan, TopicPlan, WindowPlan, WorkersPlan,
+    Aggregate, BatchPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, RuleCheck, RulePlan, SinkLocation,
+    SinkPlan, SourcePlan, ThresholdPlan, ThresholdsPlan, TopicPlan, WindowPlan, WorkersPlan,
 };
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use schemas::spec::{Compatibility, Isolation, LatePolicy, OnCritical, OnDataLoss
 /// do not matter) and give one value per row, or a scalar that holds for all rows: use `evaluate(batch)?.into_array(rows)`.
 ///
 /// * [`Plan::filter`] is a nullable Boolean: the record goes on only where it is true.
-/// * [`RulePlan::check`] is a nullable Boolean: true passes, false is a violation, null passes and counts as skipped.
+/// * [`RuleCheck::Rows`] is a nullable Boolean: true passes, false is a violation, null passes and counts as skipped.
 /// * [`GroupPlan::expr`] gives [`GroupPlan::data_type`]; null is a group of its own.
 /// * [`MeasurePlan::argument`] gives [`MeasurePlan::argument_type`]; nulls do not take part.
 ///
@@ -39,6 +39,8 @@ pub struct Plan {
     pub source: SourcePlan,
     /// Name of the dead-letter topic.
     pub dead_letter_topic: String,
+    /// Dead letters per million records of a batch above which a partition pauses.
+    pub dead_letter_max_share: u32,
     /// Name of the partials topic.
     pub partials_topic: String,
     /// Partitions of the partials topic.
@@ -152,12 +154,31 @@ pub struct RulePlan {
     pub nulls_alone: bool,
     /// What is expected, for people, for example `one of 'us', 'eu'`.
     pub expected: String,
-    /// Nullable Boolean: true passes, false is a violation, null passes and counts as skipped.
-    pub check: Arc<dyn PhysicalExpr>,
+    /// What is checked.
+    pub check: RuleCheck,
     /// 32 hex digits: hash of the rule's canonical text (kind, field, literals; neither name nor `onViolation`).
     pub fingerprint: String,
     /// From which share of violations on it is in doubt.
     pub threshold: ThresholdPlan,
+}
+
+/// What a rule looks at.
+#[derive(Debug, Clone)]
+pub enum RuleCheck {
+    /// Each record by itself. Nullable Boolean: true passes, false is a violation, null passes and counts as skipped.
+    Rows(Arc<dyn PhysicalExpr>),
+    /// The event ids: a duplicate is a violation. Only ever reported.
+    Unique,
+}
+
+impl RuleCheck {
+    /// The expression over a record, if the rule is one.
+    pub fn rows(&self) -> Option<&Arc<dyn PhysicalExpr>> {
+        match self {
+            Self::Rows(check) => Some(check),
+            Self::Unique => None,
+        }
+    }
 }
 
 /// One grouping column.

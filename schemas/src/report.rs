@@ -225,7 +225,7 @@ pub struct WorstBatch {
 #[serde(rename_all = "camelCase")]
 pub struct Trouble {
     /// A stable word in Pascal case: `BrokerUnreachable`, `RegistryUnreachable`, `SinkUnavailable`, `Divergence`, `SourceDataLost`,
-    /// `TopicMissing`, `Overflow`, `OutputHeld` and `QualitySuspended` (the data is critical; the message names the rule).
+    /// `TopicMissing`, `Overflow`, `StoppedByRule`, `DeadLetterRunaway`, `OutputHeld` and `QualitySuspended` (the data is critical; the message names the rule).
     pub reason: String,
     /// What happened, with the names of the things concerned.
     pub message: String,

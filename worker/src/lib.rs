@@ -20,6 +20,7 @@ pub mod source;
 pub mod status;
 pub mod stop;
 mod supported;
+pub mod trial;
 mod wire;
 mod worker;
 

@@ -41,6 +41,9 @@ struct Arguments {
     /// Whether this worker publishes; by default the one whose name ends in -0.
     #[arg(long, env = "SLUICE_PUBLISHES")]
     publishes: Option<bool>,
+    /// The folder for writer schemas, on a volume that outlives the pod. Without it every restart asks the registry again.
+    #[arg(long, env = "SLUICE_SCHEMAS")]
+    schemas: Option<PathBuf>,
     /// Most seconds that stopping may take: fewer than those after which the process would be killed.
     #[arg(long, env = "SLUICE_GRACE", default_value_t = 25)]
     grace: u64,
@@ -93,6 +96,7 @@ fn run(arguments: &Arguments, plan: Plan, epochs: Epochs) -> anyhow::Result<()> 
         publishes: arguments.publishes.unwrap_or_else(|| arguments.name.ends_with("-0")),
         http: Some(arguments.http),
         epochs,
+        schemas: arguments.schemas.clone(),
         ..Config::new(Arc::new(plan), &arguments.name)
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -1,7 +1,7 @@
 //! From the plan, which speaks of manifests, to the core's program, which speaks of columns.
 
 use arrow::datatypes::DataType;
-use plan::{Aggregate, LatePolicy, OnViolation, Plan};
+use plan::{Aggregate, LatePolicy, OnViolation, Plan, RuleCheck};
 use stream_core::{BatchCut, Check, Consequence, Function, Group, Measure, Program, Rule, Windows};
 
 /// The program of `plan`.
@@ -32,7 +32,10 @@ fn rule(rule: &plan::RulePlan) -> Rule {
     Rule {
         name: rule.name.clone(),
         expected: rule.expected.clone(),
-        check: Check::Rows(rule.check.clone()),
+        check: match &rule.check {
+            RuleCheck::Rows(check) => Check::Rows(check.clone()),
+            RuleCheck::Unique => Check::Unique,
+        },
         consequence: match rule.on_violation {
             OnViolation::DeadLetter => Consequence::Refuse,
             OnViolation::Report => Consequence::Report,

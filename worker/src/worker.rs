@@ -54,6 +54,8 @@ pub struct Config {
     pub epochs: Epochs,
     /// Where HTTP listens, if it does.
     pub http: Option<SocketAddr>,
+    /// The folder in which writer schemas are kept over restarts; without one the registry is asked again.
+    pub schemas: Option<PathBuf>,
 }
 
 impl Config {
@@ -74,6 +76,7 @@ impl Config {
             ends: None,
             epochs: Epochs::default(),
             http: None,
+            schemas: None,
         }
     }
 }
@@ -214,7 +217,10 @@ impl Tasks {
             plan: plan.clone(),
             consumer: consumer.clone(),
             producer: Producer::new(&client(&plan))?,
-            schemas: Arc::new(SchemaCache::new(&plan.registry_url)),
+            schemas: Arc::new(match &config.schemas {
+                Some(folder) => SchemaCache::kept_in(&plan.registry_url, folder),
+                None => SchemaCache::new(&plan.registry_url),
+            }),
             status: status.clone(),
             stop: stop.clone(),
             fetch_records: config.fetch_records,

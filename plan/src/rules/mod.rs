@@ -22,7 +22,10 @@ pub(crate) struct TypedRule {
     pub(crate) field: Option<String>,
     pub(crate) expected: String,
     pub(crate) fingerprint: String,
-    pub(crate) check: Lowered,
+    /// Absent: the rule is about the event ids.
+    pub(crate) check: Option<Lowered>,
+    /// Fields that it reads.
+    pub(crate) columns: BTreeSet<String>,
     pub(crate) nulls_alone: bool,
     pub(crate) threshold: ThresholdPlan,
     pub(crate) path: Path,
@@ -30,7 +33,8 @@ pub(crate) struct TypedRule {
 
 /// The fields with a meaning of their own, as far as they exist.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Times<'a> {
+pub(crate) struct Own<'a> {
+    pub(crate) id: &'a str,
     pub(crate) event: &'a str,
     pub(crate) ingest: Option<&'a str>,
 }
@@ -39,7 +43,7 @@ pub(crate) struct Times<'a> {
 pub(crate) fn compile(
     quality: &Quality,
     fields: Option<&Fields>,
-    times: Times<'_>,
+    own: Own<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<TypedRule> {
     let rules = Path::of("spec.quality.rules");
@@ -50,7 +54,7 @@ pub(crate) fn compile(
         check_name(rule, &path, &mut seen, problems);
         let threshold = thresholds::of_rule(rule, &path, problems);
         if let Some(check) = kind::kind(rule, &path, problems) {
-            let scope = meaning::Scope { rule, path: &path, times, threshold };
+            let scope = meaning::Scope { rule, path: &path, own, threshold };
             compiled.extend(scope.compile(&check, fields, problems));
         }
     }

@@ -101,6 +101,20 @@ pub enum LatePolicy {
 pub struct DeadLetter {
     /// The dead-letter topic.
     pub topic: Topic,
+    /// A partition pauses when more dead letters per million records than this came out of one batch, rather than drain the
+    /// topic into the dead letters. Judged from `quality.thresholds.minRecords` records on. 1000000: never.
+    #[serde(default = "half")]
+    #[schemars(range(max = 1_000_000))]
+    pub max_share: u32,
+}
+
+impl DeadLetter {
+    /// The share that holds when nothing is said: half.
+    pub const MAX_SHARE: u32 = 500_000;
+}
+
+fn half() -> u32 {
+    DeadLetter::MAX_SHARE
 }
 
 /// The internal topic `<pipeline>.partials.v1`.

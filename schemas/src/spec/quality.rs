@@ -177,12 +177,14 @@ pub(super) fn refusing_rules(rules: &str) -> String {
         "matches",
         "maxLatency",
         "expression",
+        "unique",
     ];
     let kinds = kinds.map(|kind| format!("has(rule.{kind}) ? dyn(rule.{kind}) : dyn('')"));
     format!("{rules}.filter(rule, rule.onViolation == 'DeadLetter').map(rule, [{}])", kinds.join(", "))
 }
 
-/// One check of every record. Exactly one kind: `required`, `oneOf`, bounds, `matches`, `maxLatency` or `expression`.
+/// One check of every record. Exactly one kind: `required`, `oneOf`, bounds, `matches`, `maxLatency`, `expression` or
+/// `unique`.
 ///
 /// A rule whose outcome is unknown because a field is null passes and counts as skipped; only `required` refuses nulls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -240,6 +242,10 @@ pub struct Rule {
     #[schemars(length(min = 1, max = 4096))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expression: Option<String>,
+    /// The source's `eventId`: every duplicate breaks the rule, so that its threshold is about the share of duplicates. Needs
+    /// `onViolation: Report`; duplicates are never counted anyway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique: Option<String>,
     /// What happens to a record that breaks the rule.
     #[serde(default)]
     pub on_violation: OnViolation,

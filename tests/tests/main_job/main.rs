@@ -2,6 +2,7 @@
 //! tables, the same ones however it is run and wherever it is interrupted.
 
 mod bytes;
+mod evolution;
 mod job;
 mod process;
 mod recount;

@@ -16,8 +16,8 @@ use tempfile::TempDir;
 use tests::pipeline::{QUICKSTART, create_topics};
 use worker::{Config, Worker};
 
-/// Longest wait for anything; most take a second.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+/// Longest wait for anything; most take a second, also where processors are busy a few.
+pub const PATIENCE: Duration = Duration::from_mins(3);
 /// 2026-11-23T06:00:00Z, where the sample events begin.
 pub const START: i64 = 1_795_413_600_000;
 pub const MINUTE: i64 = 60_000;
@@ -46,7 +46,7 @@ impl World {
     }
 
     /// The quickstart manifest on these servers with changes (JSON pointer and value), its tables below `sink`.
-    pub fn plan(&self, sink: &Path, changes: &[(&str, Value)]) -> Result<Plan> {
+    pub fn manifest(&self, sink: &Path, changes: &[(&str, Value)]) -> Result<AnalyticsPipeline> {
         let pipeline: AnalyticsPipeline = serde_saphyr::from_str(QUICKSTART)?;
         let mut manifest = serde_json::to_value(pipeline)?;
         let mut set = |pointer: &str, value: Value| -> Result<()> {
@@ -62,7 +62,12 @@ impl World {
         set("/spec/schemaRegistry/url", self.registry.url().into())?;
         set("/spec/sink/path", format!("file://{}", sink.display()).into())?;
         changes.iter().try_for_each(|(pointer, value)| set(pointer, value.clone()))?;
-        let plan = Plan::compile(&serde_json::from_value(manifest)?)?;
+        Ok(serde_json::from_value(manifest)?)
+    }
+
+    /// The same, compiled, with its topics made.
+    pub fn plan(&self, sink: &Path, changes: &[(&str, Value)]) -> Result<Plan> {
+        let plan = Plan::compile(&self.manifest(sink, changes)?)?;
         create_topics(&plan)?;
         Ok(plan)
     }

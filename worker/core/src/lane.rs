@@ -199,6 +199,11 @@ impl Lane {
         self.verdicts
     }
 
+    /// Verdicts of the batch that is being filled; replayed records of it are in.
+    pub fn batch_verdicts(&self) -> Verdicts {
+        self.batch.as_ref().map(|batch| batch.verdicts).unwrap_or_default()
+    }
+
     /// Open windows: (start, remembered ids, bytes held for the ids).
     pub fn open_windows(&self) -> impl Iterator<Item = (EventTime, usize, usize)> + '_ {
         self.windows.iter().map(|open| (open.window.start, open.ids.len(), open.ids.bytes()))

@@ -118,9 +118,9 @@ impl LaneWork {
         self.owned.values()
     }
 
-    /// Whether nothing of a bounded run is left to be read here.
-    fn at_end(&self) -> bool {
-        self.owned.values().all(Owned::at_end)
+    /// Whether nothing is left to be read here, or may be.
+    fn is_resting(&self) -> bool {
+        self.owned.values().all(Owned::is_resting)
     }
 
     /// Does something with each partition; those that turn out to be another worker's are dropped.
@@ -219,7 +219,7 @@ impl LaneTask {
 
     /// Takes in commands; waits for one when there is nothing else to do.
     fn obey(&mut self) -> Result<(), IngestError> {
-        let idle = self.work.at_end() || !self.shared.quality.may_read();
+        let idle = self.work.is_resting() || !self.shared.quality.may_read();
         let mut wait = if idle { Duration::from_millis(20) } else { Duration::ZERO };
         loop {
             match self.commands.recv_timeout(wait) {

@@ -10,6 +10,7 @@ mod kafka;
 mod lane;
 mod partition;
 mod refused;
+mod standstill;
 mod take;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ use crate::stop::Stop;
 pub use drain::{Drain, Step};
 pub use lane::LaneWork;
 pub use partition::Owned;
+pub(crate) use refused::words;
 
 pub(crate) use group::GroupTask;
 pub(crate) use kafka::Kafka;

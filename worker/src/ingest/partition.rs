@@ -8,10 +8,10 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use schemas::report::{PartitionReport, WindowReport};
 use schemas::wire::{Content, Record as WireRecord, Sender};
-use stream_core::{Emission, Emissions, EventTime, Fetch, Lane, Offset, Progress};
+use stream_core::{Emission, Emissions, EventTime, Fetch, Halt, Lane, Offset, Progress};
 
 use super::effects::{Commit, Read, Reader};
-use super::{IngestError, Shared};
+use super::{IngestError, Shared, standstill};
 use crate::progress::{CommittedProgress, encode};
 use crate::wire::{ledger, partial_content, report_body, seal_body};
 
@@ -29,6 +29,9 @@ pub struct Owned {
     drained: bool,
     /// The position at which nothing was left to be read for as long as makes a partition idle.
     idle_at: Option<Offset>,
+    /// The record before which a rule has stopped it.
+    halt: Option<Halt>,
+    resting: bool,
 }
 
 impl Owned {
@@ -44,6 +47,8 @@ impl Owned {
             until: Offset(until),
             drained: false,
             idle_at: None,
+            halt: None,
+            resting: false,
         })
     }
 
@@ -60,7 +65,8 @@ impl Owned {
 
     /// Reads, judges, folds and emits one fetch; whether there was one.
     pub fn step(&mut self, shared: &Shared) -> Result<bool, IngestError> {
-        if self.at_end() {
+        self.resting = self.at_end() || self.stands_still(shared);
+        if self.resting {
             return Ok(false);
         }
         let position = self.lane.position();
@@ -76,6 +82,22 @@ impl Owned {
         self.lane.position() >= self.until
     }
 
+    /// Whether its last step had nothing to do, and the next will not either.
+    pub fn is_resting(&self) -> bool {
+        self.resting || self.at_end()
+    }
+
+    /// Whether a person has to decide before it goes on; says so.
+    fn stands_still(&self, shared: &Shared) -> bool {
+        let standstill = if self.lane.is_replaying() {
+            None
+        } else {
+            standstill::of(shared, self.partition, self.halt, self.lane.batch_verdicts())
+        };
+        standstill::tell(shared, self.partition, standstill.as_ref());
+        standstill.is_some()
+    }
+
     fn feed(&mut self, shared: &Shared, read: &Read) -> Result<(), IngestError> {
         let emissions = self.lane.feed(&Fetch {
             rows: &read.rows,
@@ -84,6 +106,7 @@ impl Owned {
             undecodable: &read.undecodable,
             end: read.end,
         })?;
+        self.halt = emissions.halt;
         self.emit(shared, &emissions)
     }
 
