@@ -66,7 +66,7 @@ pub fn build(
     };
     let mut objects = vec![
         (Kind::ServiceAccount, Object::of(&surroundings::service_account(&parts))),
-        (Kind::ConfigMap, Object::of(&config_map(&parts, *sequence))),
+        (Kind::ConfigMap, as_written(seen, Object::of(&config_map(&parts, *sequence)))),
         (Kind::Service, Object::of(&surroundings::service(&parts))),
         (Kind::NetworkPolicy, Object::of(&surroundings::network_policy(&parts))),
     ];
@@ -81,6 +81,15 @@ pub fn build(
         sign(object);
     }
     objects
+}
+
+/// A configuration that is written down keeps its text: another version of the operator may write the same in other words, and
+/// it cannot be changed.
+fn as_written(seen: &Seen, mut map: Object) -> Object {
+    if let Some(live) = seen.child(Kind::ConfigMap, map.name()) {
+        map.0["data"] = live.0["data"].clone();
+    }
+    map
 }
 
 /// While a secret is missing the pods keep the digest that they have: they still run with what they were given.

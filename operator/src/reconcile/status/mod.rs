@@ -182,8 +182,31 @@ fn condition(
     condition.observed_generation = generation;
     if let Some(before) = find(old, kind).filter(|before| before.status == answer.status) {
         condition.last_transition_time = before.last_transition_time;
+        if before.reason == condition.reason && counts(answer.reason) && same_words(&before.message, &condition.message)
+        {
+            condition.message.clone_from(&before.message);
+        }
     }
     condition
+}
+
+/// Reasons whose messages come from elsewhere and may count or time something.
+fn counts(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::WorkerTroubled
+            | Reason::WorkerCrashing
+            | Reason::BrokerUnreachable
+            | Reason::BrokerAuthenticationFailed
+            | Reason::RegistryUnreachable
+            | Reason::SinkUnavailable
+    )
+}
+
+/// Whether two messages say the same but for their numbers: written again and again they would be writes at rest.
+fn same_words(one: &str, other: &str) -> bool {
+    let words = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    words(one) == words(other)
 }
 
 /// The API server takes 4096 characters.

@@ -238,6 +238,10 @@ impl Cluster for MemoryWorld {
         if kind == Kind::StatefulSet && old.is_some_and(|old| templates(old) != templates(&object.0)) {
             return refused(422, "Invalid");
         }
+        let is_immutable = kind == Kind::ConfigMap && old.is_some_and(|old| old["immutable"] == json!(true));
+        if is_immutable && old.is_some_and(|old| old["data"] != object.0["data"]) {
+            return refused(422, "Invalid");
+        }
         Ok(state.put(kind, object))
     }
 
