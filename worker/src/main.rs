@@ -34,6 +34,9 @@ struct Arguments {
     /// Whether this worker publishes; by default the one whose name ends in -0.
     #[arg(long, env = "SLUICE_PUBLISHES")]
     publishes: Option<bool>,
+    /// The folder for checkpoints, on a volume that outlives the pod. Without it every restart rebuilds from Kafka.
+    #[arg(long, env = "SLUICE_CHECKPOINTS")]
+    checkpoints: Option<PathBuf>,
     /// Most seconds that stopping may take: fewer than those after which the process would be killed.
     #[arg(long, env = "SLUICE_GRACE", default_value_t = 25)]
     grace: u64,
@@ -75,6 +78,7 @@ fn run(arguments: &Arguments, plan: Plan) -> anyhow::Result<()> {
         static_member: true,
         publishes: arguments.publishes.unwrap_or_else(|| arguments.name.ends_with("-0")),
         http: Some(arguments.http),
+        checkpoints: arguments.checkpoints.clone(),
         ..Config::new(Arc::new(plan), &arguments.name)
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -23,6 +23,7 @@ mod merge;
 mod open;
 mod program;
 mod progress;
+mod topology;
 mod units;
 mod window;
 
@@ -39,5 +40,6 @@ pub use lane::{Decreed, Lane, LaneState, WindowChanges, WindowContent, WindowSta
 pub use latency::Latency;
 pub use program::{BatchCut, Expression, Function, Group, Measure, Program, Rule};
 pub use progress::{BatchKey, Decree, History, Point, Progress};
+pub use topology::Topology;
 pub use units::{Digest, EventTime, LogTime, Offset, Partition};
 pub use window::{Window, Windows};
