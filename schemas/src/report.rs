@@ -40,8 +40,23 @@ pub struct PartitionReport {
     pub committed: i64,
     /// The end of the log when it was last seen; absent when it is not known.
     pub end: Option<i64>,
-    /// Whether it is still being rebuilt from its anchor.
+    /// Whether it is still being rebuilt, from its anchor or a checkpoint.
     pub replaying: bool,
+    /// Where this worker began to read it, and whether that was at a checkpoint.
+    #[serde(default)]
+    pub began_at: i64,
+    /// See there.
+    #[serde(default)]
+    pub from_checkpoint: bool,
+    /// The position up to which it is being rebuilt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_until: Option<i64>,
+    /// Whether nothing was left to be read, for as long as makes a partition idle.
+    #[serde(default)]
+    pub idle: bool,
+    /// The last checkpoint that this worker took of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointReport>,
     /// The watermark.
     pub watermark: Option<i64>,
     /// The largest event time of a judged-valid record.
@@ -52,6 +67,20 @@ pub struct PartitionReport {
     pub windows: Vec<WindowReport>,
     /// Records judged since this worker took the partition up.
     pub ledger: Ledger,
+}
+
+/// A checkpoint on the worker's volume.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckpointReport {
+    /// The position it was taken at.
+    pub position: i64,
+    /// When.
+    pub at: i64,
+    /// Bytes that it added to the volume.
+    pub written: u64,
+    /// Bytes that belong to it.
+    pub bytes: u64,
 }
 
 /// One open window of a partition.
@@ -225,7 +254,8 @@ pub struct WorstBatch {
 #[serde(rename_all = "camelCase")]
 pub struct Trouble {
     /// A stable word in Pascal case: `BrokerUnreachable`, `RegistryUnreachable`, `SinkUnavailable`, `Divergence`, `SourceDataLost`,
-    /// `TopicMissing`, `Overflow`, `StoppedByRule`, `DeadLetterRunaway`, `OutputHeld` and `QualitySuspended` (the data is critical; the message names the rule).
+    /// `TopicMissing`, `Overflow`, `StoppedByRule`, `DeadLetterRunaway`, `OutputHeld` and `QualitySuspended` (the data is critical;
+    /// the message names the rule), `CheckpointFailed`, `IdleHeld`.
     pub reason: String,
     /// What happened, with the names of the things concerned.
     pub message: String,

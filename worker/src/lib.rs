@@ -4,6 +4,7 @@
 //! around it: Kafka in and out, decoding, files, HTTP.
 
 pub mod bounded;
+pub mod checkpoint;
 pub mod client;
 pub mod decode;
 mod http;

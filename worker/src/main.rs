@@ -44,6 +44,9 @@ struct Arguments {
     /// The folder for writer schemas, on a volume that outlives the pod. Without it every restart asks the registry again.
     #[arg(long, env = "SLUICE_SCHEMAS")]
     schemas: Option<PathBuf>,
+    /// The folder for checkpoints, on a volume that outlives the pod. Without it every restart rebuilds from Kafka.
+    #[arg(long, env = "SLUICE_CHECKPOINTS")]
+    checkpoints: Option<PathBuf>,
     /// Most seconds that stopping may take: fewer than those after which the process would be killed.
     #[arg(long, env = "SLUICE_GRACE", default_value_t = 25)]
     grace: u64,
@@ -97,6 +100,7 @@ fn run(arguments: &Arguments, plan: Plan, epochs: Epochs) -> anyhow::Result<()> 
         http: Some(arguments.http),
         epochs,
         schemas: arguments.schemas.clone(),
+        checkpoints: arguments.checkpoints.clone(),
         ..Config::new(Arc::new(plan), &arguments.name)
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -70,6 +70,19 @@ fn partitions(registry: &mut Registry, partitions: &[PartitionReport]) {
     gauge("watermark_milliseconds", "Watermark, milliseconds since the epoch", &|partition| partition.watermark);
     gauge("sealed_milliseconds", "Seal, milliseconds since the epoch", &|partition| partition.sealed);
     gauge("replaying", "1 while the partition is rebuilt", &|partition| Some(i64::from(partition.replaying)));
+    gauge("idle", "1 while nothing is left to be read", &|partition| Some(i64::from(partition.idle)));
+    gauge("replay_remaining", "Records still to be replayed", &|partition| {
+        Some(partition.replay_until.map_or(0, |until| until - partition.position))
+    });
+    gauge(
+        "checkpoint_milliseconds",
+        "When the last checkpoint was taken, milliseconds since the epoch",
+        &|partition| Some(partition.checkpoint?.at),
+    );
+    gauge("checkpoint_bytes", "Bytes of the last checkpoint", &|partition| Some(partition.checkpoint?.bytes as i64));
+    gauge("checkpoint_written_bytes", "Bytes that the last checkpoint added", &|partition| {
+        Some(partition.checkpoint?.written as i64)
+    });
     gauge("open_windows", "Open windows", &|partition| Some(partition.windows.len() as i64));
     gauge("remembered_ids", "Ids remembered in open windows", &|partition| {
         Some(partition.windows.iter().map(|window| window.ids as i64).sum())

@@ -24,9 +24,6 @@ pub(crate) fn check(plan: &Plan) -> Result<(), Unsupported> {
     if plan.source.on_data_loss == OnDataLoss::Continue {
         return refuse("source.onDataLoss", "Continue", "'Stop'");
     }
-    if plan.close_when_idle_for_ms.is_some() {
-        return refuse("closeWhenIdleFor", "set", "to leave it out");
-    }
     Ok(())
 }
 

@@ -14,8 +14,10 @@ use plan::{Isolation, OnCritical, Plan, SinkLocation};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use schemas::epochs::Epochs;
 use schemas::report::WorkerReport;
+use stream_core::{EventTime, Topology};
 use thiserror::Error;
 
+use crate::checkpoint::LocalVolume;
 use crate::client::{client, publish_group};
 use crate::http;
 use crate::ingest::{GroupTask, IngestError, Kafka, Settings, Shared};
@@ -48,6 +50,10 @@ pub struct Config {
     pub fetch_records: usize,
     /// How often progress is committed.
     pub cut_interval: Duration,
+    /// The folder for checkpoints. Without one, every restart rebuilds from Kafka.
+    pub checkpoints: Option<PathBuf>,
+    /// How often a checkpoint is taken.
+    pub checkpoint_interval: Duration,
     /// For a bounded run: the end offset of each source partition.
     pub ends: Option<BTreeMap<i32, i64>>,
     /// What the pipeline was before.
@@ -73,6 +79,8 @@ impl Config {
             lanes,
             fetch_records: 16_384,
             cut_interval: Duration::from_secs(2),
+            checkpoints: None,
+            checkpoint_interval: Duration::from_secs(10),
             ends: None,
             epochs: Epochs::default(),
             http: None,
@@ -195,6 +203,7 @@ impl Tasks {
         let plan = config.plan.clone();
         supported::check(&plan)?;
         let program = Arc::new(program(&plan));
+        let topology = topology(&plan, &config.epochs);
         let (finish, finished) = crossbeam_channel::bounded(1);
         if let Some(address) = config.http {
             serve_http(address, status.clone(), stop.clone())?;
@@ -203,6 +212,7 @@ impl Tasks {
         let publisher = PublishSettings {
             plan: plan.clone(),
             program: program.clone(),
+            topology: topology.clone(),
             group: publish_group(&config.group),
             store: store(&plan)?,
             status: status.clone(),
@@ -227,9 +237,12 @@ impl Tasks {
             asker: OnceLock::new(),
         };
         let shared = Arc::new(Shared {
+            topology,
             broker: Box::new(Arc::new(kafka)),
+            volume: config.checkpoints.clone().map(|folder| Arc::new(LocalVolume::new(folder)) as _),
             settings: Settings {
                 cut_interval: config.cut_interval,
+                checkpoint_interval: config.checkpoint_interval,
                 lanes: config.lanes.max(1),
                 ends: config.ends.clone(),
             },
@@ -330,6 +343,17 @@ where
         Ok(ended) => ended.map_err(WorkerError::from),
         Err(_) => Err(WorkerError::Panic { task: task.to_owned() }),
     }
+}
+
+/// How many source partitions count from when on: as the epochs say, or always as many as the plan says.
+fn topology(plan: &Plan, epochs: &Epochs) -> Topology {
+    if epochs.topology.is_empty() {
+        return Topology::of(plan.source.partitions as usize);
+    }
+    let epoch = |epoch: &schemas::epochs::TopologyEpoch| {
+        (epoch.from.map_or(EventTime::NEVER, EventTime), epoch.partitions as usize)
+    };
+    Topology::grown(epochs.topology.iter().map(epoch))
 }
 
 fn store(plan: &Plan) -> Result<Store, WorkerError> {

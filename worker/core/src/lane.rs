@@ -97,7 +97,7 @@ impl Lane {
             to_apply: progress.decrees.iter().copied().collect(),
             pending: progress.decree_pending,
             decrees: Vec::new(),
-            history: progress.decrees.iter().fold(progress.history, |history, decree| history.without(decree)),
+            history: progress.decrees.iter().fold(progress.history, History::without),
             incarnation: progress.incarnation,
             verdicts: Verdicts::default(),
             program,
@@ -132,8 +132,11 @@ impl Lane {
     pub fn decree(&mut self, watermark: EventTime) -> Result<Decreed, Error> {
         debug_assert!(!self.is_replaying(), "a decree is made at the end of what is known");
         // A decree that was left unsent at this very position becomes part of this one; nothing is open then.
-        let unsent = self.to_apply.drain(..).map(|decree| decree.watermark).max();
-        let watermark = watermark.max(self.watermark).max(unsent.unwrap_or(EventTime::NEVER));
+        let mut watermark = watermark.max(self.watermark);
+        for unsent in self.to_apply.drain(..) {
+            watermark = watermark.max(unsent.watermark);
+            self.history = self.history.with(&unsent);
+        }
         let decree = Decree { at: self.position, watermark };
         let mut progress = self.progress();
         progress.decrees.push(decree);
@@ -177,6 +180,11 @@ impl Lane {
     /// The next record to read.
     pub fn position(&self) -> Offset {
         self.position
+    }
+
+    /// The next record to read, with what its reader must know.
+    pub fn next_point(&self) -> Point {
+        self.here(self.position)
     }
 
     /// The watermark.

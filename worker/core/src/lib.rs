@@ -25,6 +25,7 @@ mod open;
 mod program;
 mod progress;
 mod sample;
+mod topology;
 mod units;
 mod window;
 
@@ -42,5 +43,6 @@ pub use lane::{Decreed, Lane, LaneState, WindowChanges, WindowContent, WindowSta
 pub use latency::Latency;
 pub use program::{BatchCut, Check, Consequence, Expression, Function, Group, Measure, Program, Rule};
 pub use progress::{BatchKey, Decree, History, Point, Progress};
+pub use topology::Topology;
 pub use units::{Digest, EventTime, LogTime, Offset, Partition};
 pub use window::{Window, Windows};

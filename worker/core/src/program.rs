@@ -138,6 +138,32 @@ pub struct BatchCut {
 }
 
 impl Program {
+    /// A digest of everything that decides what a lane remembers and folds, hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |text: String| {
+            hasher.update(text.as_bytes()).update(b"\n");
+        };
+        let (delay, skew, grid, batch) = (self.delay, self.max_future_skew, self.windows, self.batch);
+        add(format!("{} {} {:?} {delay} {skew}", self.event_id, self.event_time, self.ingest_time));
+        add(format!("{grid:?} {batch:?} {:?} {} {}", self.redacted, self.outputs, self.late_to_dead_letter));
+        add(self.filter.as_ref().map_or_else(String::new, ToString::to_string));
+        for Rule { name, check, consequence, columns, nulls_alone, .. } in &self.rules {
+            let check = match check {
+                Check::Rows(check) => check.to_string(),
+                Check::Unique => "unique".to_owned(),
+            };
+            add(format!("{name} {check} {consequence:?} {columns:?} {nulls_alone}"));
+        }
+        self.groups.iter().for_each(|group| add(format!("{} {} {}", group.name, group.value, group.data_type)));
+        for measure in &self.measures {
+            let Measure { name, function, argument, predicate, input, output, scale } = measure;
+            let text = |expression: &Option<Expression>| expression.as_ref().map(ToString::to_string);
+            add(format!("{name} {function:?} {:?} {:?} {input} {output} {scale}", text(argument), text(predicate)));
+        }
+        crate::units::Digest::of(&hasher).to_string()
+    }
+
     /// Grouping columns, then the state columns of each measure: the rows of a partial.
     pub fn partial_schema(&self) -> SchemaRef {
         let groups = self.groups.iter().map(Group::field);

@@ -112,7 +112,11 @@ impl Broker for Arc<Kafka> {
     }
 
     fn topic_id(&self) -> Result<Option<String>, IngestError> {
-        Ok(None)
+        Ok(self.consumer.topic_id(ASK)?)
+    }
+
+    fn is_reachable(&self) -> bool {
+        self.consumer.is_reachable()
     }
 
     fn ends(&self, partition: i32) -> Result<Ends, IngestError> {

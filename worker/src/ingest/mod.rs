@@ -3,9 +3,11 @@
 //! The group task hears from Kafka which partitions are this worker's and hands each to a lane; lanes do everything else.
 //! What lanes do to the world goes through the traits of [`effects`].
 
+mod checkpoints;
 mod drain;
 pub mod effects;
 mod group;
+mod idle;
 mod kafka;
 mod lane;
 mod partition;
@@ -19,9 +21,10 @@ use std::time::Duration;
 
 use arrow::error::ArrowError;
 use plan::Plan;
-use stream_core::{Error as CoreError, Program};
+use stream_core::{Error as CoreError, Program, Topology};
 use thiserror::Error;
 
+use crate::checkpoint::Volume;
 use crate::decode::DecodeError;
 use crate::produce::ProduceError;
 use crate::quality::Quality;
@@ -62,18 +65,47 @@ pub enum IngestError {
     EncodeRecord(#[from] serde_json::Error),
     /// The log no longer holds what a rebuild needs. The user must decide: restore the topic, or reset the group.
     #[error(
-        "partition {partition} must be read from offset {anchor}, but its log holds {low} to {high}; restore the topic, or \
+        "partition {partition} must be read from offset {needed}, but its log holds {low} to {high}; restore the topic, or \
          delete the consumer group to begin anew"
     )]
     SourceDataLost {
         /// The partition.
         partition: i32,
         /// The first offset needed.
-        anchor: i64,
+        needed: i64,
         /// The first offset there.
         low: i64,
         /// The next offset that will be written.
         high: i64,
+    },
+    /// The topic has a partition that the pipeline does not know of. The user must raise the number in the manifest, or the operator
+    /// is about to say from which window on it counts.
+    #[error(
+        "partition {partition} is not read: the pipeline has {partitions} partitions; it joins at a window's start when the \
+         pipeline's number of partitions is raised"
+    )]
+    UnknownPartition {
+        /// The partition.
+        partition: i32,
+        /// How many the pipeline knows.
+        partitions: usize,
+    },
+    /// The topic was deleted and created again. The user must decide: restore the topic, or reset the group.
+    #[error(
+        "partition {partition} was read up to offset {position} of another topic '{topic}' (id {committed}, now {found}); \
+         restore that topic, or delete the consumer group to begin anew"
+    )]
+    OtherTopic {
+        /// The partition.
+        partition: i32,
+        /// The topic's name.
+        topic: String,
+        /// The committed position.
+        position: i64,
+        /// The topic's identity then.
+        committed: String,
+        /// Its identity now.
+        found: String,
     },
     /// The worker is to stop; nothing is lost.
     #[error("stopped")]
@@ -85,7 +117,7 @@ impl IngestError {
     pub fn retry(&self) -> bool {
         match self {
             Self::Source(error) => error.retry(),
-            Self::SourceDataLost { .. } => true,
+            Self::SourceDataLost { .. } | Self::OtherTopic { .. } | Self::UnknownPartition { .. } => true,
             _ => false,
         }
     }
@@ -99,7 +131,8 @@ impl IngestError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Source(SourceError::FindTopic { .. }) => "TopicMissing",
-            Self::SourceDataLost { .. } => "SourceDataLost",
+            Self::SourceDataLost { .. } | Self::OtherTopic { .. } => "SourceDataLost",
+            Self::UnknownPartition { .. } => "UnknownPartition",
             _ => "BrokerUnreachable",
         }
     }
@@ -110,6 +143,8 @@ impl IngestError {
 pub struct Settings {
     /// How often lanes cut.
     pub cut_interval: Duration,
+    /// How often a cut takes a checkpoint, if there is a volume.
+    pub checkpoint_interval: Duration,
     /// Number of lanes.
     pub lanes: usize,
     /// End offset of each partition, for a bounded run.
@@ -122,8 +157,12 @@ pub struct Shared {
     pub plan: Arc<Plan>,
     /// Its meaning.
     pub program: Arc<Program>,
+    /// How many source partitions count, and from when.
+    pub topology: Topology,
     /// The world.
     pub broker: Box<dyn Broker>,
+    /// Where checkpoints go, if anywhere.
+    pub volume: Option<Arc<dyn Volume>>,
     /// What the worker knows of itself.
     pub status: Arc<Status>,
     /// Says whether records may be read.

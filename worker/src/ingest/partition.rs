@@ -10,8 +10,10 @@ use schemas::report::{PartitionReport, WindowReport};
 use schemas::wire::{Content, Record as WireRecord, Sender};
 use stream_core::{Emission, Emissions, EventTime, Fetch, Halt, Lane, Offset, Progress};
 
-use super::effects::{Commit, Read, Reader};
+use super::checkpoints::Checkpoints;
+use super::effects::{Commit, Now, Read, Reader};
 use super::{IngestError, Shared, standstill};
+use crate::checkpoint::Keeper;
 use crate::progress::{CommittedProgress, encode};
 use crate::wire::{ledger, partial_content, report_body, seal_body};
 
@@ -23,32 +25,48 @@ pub struct Owned {
     pub(super) partition: i32,
     reader: Box<dyn Reader>,
     lane: Lane,
+    checkpoints: Option<Checkpoints>,
     committed: CommittedProgress,
     /// Where a bounded run ends.
     until: Offset,
+    /// Where reading began, and whether that was at a checkpoint.
+    began_at: Offset,
+    pub(super) from_checkpoint: bool,
     drained: bool,
     /// The position at which nothing was left to be read for as long as makes a partition idle.
     idle_at: Option<Offset>,
     /// The record before which a rule has stopped it.
     halt: Option<Halt>,
     resting: bool,
+    /// When the last record was read.
+    pub(super) quiet_since: u64,
 }
 
 impl Owned {
-    /// Begins to read at the anchor of `progress`, which is committed.
-    pub(super) fn start(shared: &Shared, partition: i32, committed: CommittedProgress) -> Result<Self, IngestError> {
-        let progress = &committed.progress;
+    /// Begins to read where `lane` stands, which leads to `committed`.
+    pub(super) fn start(
+        shared: &Shared,
+        partition: i32,
+        committed: CommittedProgress,
+        lane: Lane,
+        keeper: Option<Keeper>,
+        now: Now,
+    ) -> Result<Self, IngestError> {
         let until = shared.settings.ends.as_ref().map_or(i64::MAX, |ends| ends.get(&partition).copied().unwrap_or(0));
         Ok(Self {
             partition,
-            reader: shared.broker.open(partition, &progress.anchor)?,
-            lane: Lane::resume(shared.program.clone(), progress)?,
+            reader: shared.broker.open(partition, &lane.next_point())?,
+            began_at: lane.position(),
+            from_checkpoint: false,
+            lane,
+            checkpoints: keeper.map(|keeper| Checkpoints::new(keeper, now)),
             committed,
             until: Offset(until),
             drained: false,
             idle_at: None,
             halt: None,
             resting: false,
+            quiet_since: now.ticks,
         })
     }
 
@@ -64,7 +82,7 @@ impl Owned {
     }
 
     /// Reads, judges, folds and emits one fetch; whether there was one.
-    pub fn step(&mut self, shared: &Shared) -> Result<bool, IngestError> {
+    pub fn step(&mut self, shared: &Shared, now: Now) -> Result<bool, IngestError> {
         self.resting = self.at_end() || self.stands_still(shared);
         if self.resting {
             return Ok(false);
@@ -73,6 +91,9 @@ impl Owned {
         let read = self.reader.read(position, self.until)?;
         if read.records() > 0 || read.end > position {
             self.feed(shared, &read)?;
+        }
+        if read.records() > 0 || self.lane.is_replaying() {
+            self.quiet_since = now.ticks;
         }
         Ok(read.records() > 0)
     }
@@ -155,7 +176,17 @@ impl Owned {
         CommittedProgress { progress, idle, ..self.committed.clone() }
     }
 
-    /// The second half of a cut: commits what has been reached. Everything emitted must have been acknowledged.
+    /// The middle of a cut: keeps on the volume what has been reached, when it is time or when the worker is `closing`. Without room the worker goes
+    /// on without.
+    pub(super) fn checkpoint(&mut self, shared: &Shared, now: Now, closing: bool) {
+        if let Some(checkpoints) = &mut self.checkpoints
+            && (closing || checkpoints.is_due(&self.lane, shared.settings.checkpoint_interval, now))
+        {
+            checkpoints.save(self.partition, &mut self.lane, &shared.status, now);
+        }
+    }
+
+    /// The last part of a cut: commits what has been reached. Everything emitted must have been acknowledged.
     pub(super) fn commit(&mut self, shared: &Shared) -> Result<(), IngestError> {
         if !self.is_dirty() {
             return Ok(());
@@ -174,6 +205,34 @@ impl Owned {
         self.decree(shared, target)?;
         self.drained = true;
         Ok(())
+    }
+
+    /// Whether the broker, asked now, has nothing left to be read, and nothing that an open transaction holds back.
+    pub(super) fn is_read(&self, shared: &Shared) -> Result<bool, IngestError> {
+        let ends = shared.broker.ends(self.partition)?;
+        let position = self.lane.position();
+        Ok(!self.lane.is_replaying() && position == ends.stable && ends.stable == ends.high)
+    }
+
+    /// The partition is idle at its position, or it is not idle.
+    pub(super) fn mark_idle(&mut self, idle: bool) {
+        self.idle_at = idle.then(|| self.lane.position());
+    }
+
+    /// Raises the watermark of an idle partition, if that closes anything and can be written down.
+    pub(super) fn close_idle(&mut self, shared: &Shared, target: EventTime) -> Result<(), IngestError> {
+        if !self.committed.idle || self.idle_at != Some(self.lane.position()) || target <= self.lane.sealed() {
+            return Ok(());
+        }
+        let task = format!("decrees of partition {}", self.partition);
+        if !self.reached(self.lane.progress()).has_room() {
+            let message = "too many decrees since the anchor; it is raised again when older windows close".to_owned();
+            shared.status.trouble(&task, "IdleHeld", message);
+            return Ok(());
+        }
+        shared.status.recovered(&task);
+        tracing::info!(partition = self.partition, watermark = target.0, "idle: the watermark is decreed");
+        self.decree(shared, target)
     }
 
     /// Raises the watermark to `target`.
@@ -203,6 +262,11 @@ impl Owned {
             committed: self.committed.progress.position.0,
             end: None,
             replaying: self.lane.is_replaying(),
+            began_at: self.began_at.0,
+            from_checkpoint: self.from_checkpoint,
+            replay_until: self.lane.is_replaying().then_some(self.committed.progress.position.0),
+            idle: self.idle_at == Some(self.lane.position()),
+            checkpoint: self.checkpoints.as_ref().and_then(Checkpoints::report),
             watermark: time(self.lane.watermark()),
             latest: time(self.lane.latest()),
             sealed: time(self.lane.sealed()),

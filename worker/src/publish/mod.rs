@@ -71,6 +71,7 @@ pub(crate) struct PublishTask {
 pub(crate) struct PublishSettings {
     pub plan: std::sync::Arc<plan::Plan>,
     pub program: std::sync::Arc<stream_core::Program>,
+    pub topology: stream_core::Topology,
     /// The group under which progress is committed.
     pub group: String,
     pub store: Store,
@@ -82,10 +83,11 @@ pub(crate) struct PublishSettings {
 
 impl PublishTask {
     pub(crate) fn new(settings: PublishSettings) -> Result<Self, PublishError> {
-        let PublishSettings { plan, program, group, store, status, stop, quality, finish } = settings;
+        let PublishSettings { plan, program, topology, group, store, status, stop, quality, finish } = settings;
         let partials = Partials::new(&plan, &group)?;
         let (files, commits) = (Box::new(store), Box::new(partials.clone()));
-        Ok(Self { publisher: Publisher { plan, program, files, commits, status, stop, quality }, partials, finish })
+        let publisher = Publisher { plan, program, topology, files, commits, status, stop, quality };
+        Ok(Self { publisher, partials, finish })
     }
 
     /// Publishes until stopped, or until everything up to the finish is published.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use plan::Plan;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use stream_core::{CollectorProgress, Offset, Program};
+use stream_core::{CollectorProgress, Offset, Program, Topology};
 
 use super::PublishError;
 use super::effects::{Commits, Files};
@@ -25,6 +25,8 @@ pub struct Publisher {
     pub plan: Arc<Plan>,
     /// Its meaning.
     pub program: Arc<Program>,
+    /// How many source partitions a window waits for.
+    pub topology: Topology,
     /// Where tables go.
     pub files: Box<dyn Files>,
     /// Where progress goes.
@@ -48,7 +50,7 @@ impl Publishing {
         let outputs: Vec<i32> = (0..publisher.plan.partials_partitions as i32).collect();
         let what = "the committed publish progress";
         let committed = publisher.persist(what, || publisher.commits.committed(&outputs))?;
-        let partitions = publisher.plan.source.partitions as usize;
+        let partitions = publisher.topology.partitions();
         let take_up = |(output, committed): (i32, Option<(Offset, String)>)| {
             let progress = if let Some((position, metadata)) = committed {
                 decode_collector(position, &metadata, partitions)
@@ -57,7 +59,7 @@ impl Publishing {
                 let low = publisher.persist("the log start", || publisher.commits.low(output))?;
                 CollectorProgress::start(low, partitions)
             };
-            Ok((output, Output::resume(output, publisher.program.clone(), &progress)))
+            Ok((output, Output::resume(output, publisher, &progress)))
         };
         let outputs = outputs.iter().copied().zip(committed).map(take_up).collect::<Result<_, PublishError>>()?;
         Ok(Self { outputs })
