@@ -35,11 +35,11 @@ type Known = PartialObjectMeta<AnalyticsPipeline>;
 /// Changes that come together are looked at together.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 /// Pauses between passes over a pipeline that were cut off.
-const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// How often the pipelines are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 /// Longest that one pass may take.
-const PASS_WAIT: Duration = Duration::from_secs(120);
+const PASS_WAIT: Duration = Duration::from_mins(2);
 
 /// Which pipelines, and how many at a time.
 #[derive(Debug, Clone)]

@@ -22,7 +22,7 @@ use prometheus_client::registry::Registry;
 use crate::world::{Clock as _, SystemClock};
 
 /// A sign of life older than this is none.
-const STALE: Duration = Duration::from_secs(300);
+const STALE: Duration = Duration::from_mins(5);
 
 /// How a pass ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -18,7 +18,7 @@ use self::client::{Client, options};
 use super::{Broker, BrokerError, KafkaAccess, TopicState};
 
 /// A client that nobody used for this long is dropped.
-const UNUSED_FOR: Duration = Duration::from_secs(600);
+const UNUSED_FOR: Duration = Duration::from_mins(10);
 
 /// The clients.
 #[derive(Default)]

@@ -22,7 +22,10 @@ pub struct Secrets {
 
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Secrets").field("paths", &self.values.keys()).field("digest", &self.digest).finish()
+        f.debug_struct("Secrets")
+            .field("paths", &self.values.keys())
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
     }
 }
 
@@ -109,7 +112,7 @@ pub(super) async fn read<W: World>(
         *slot = slot.take().or(missing);
     }
     if !secrets.values.is_empty() {
-        secrets.digest = hash.finalize().to_hex()[..16].to_owned();
+        hash.finalize().to_hex()[..16].clone_into(&mut secrets.digest);
     }
     Ok(secrets)
 }

@@ -33,11 +33,17 @@ impl Config {
     }
 
     /// The pipeline as JSON.
+    ///
+    /// # Panics
+    /// Never: a manifest's maps have text keys.
     pub fn pipeline_text(&self) -> String {
         serde_json::to_string_pretty(&self.pipeline).expect("a manifest's maps have text keys")
     }
 
     /// The epochs as JSON.
+    ///
+    /// # Panics
+    /// Never: epochs are plain data.
     pub fn epochs_text(&self) -> String {
         serde_json::to_string_pretty(&self.epochs).expect("epochs are plain data")
     }

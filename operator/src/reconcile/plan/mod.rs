@@ -148,7 +148,7 @@ pub fn decide(valid: &Valid, outside: &Outside, facts: &Facts<'_>) -> Decision {
     let found = outside.topics.as_ref().and_then(|topics| topics.as_ref().ok());
     let may_grow = config.as_ref().map_or(Ok(()), |(config, name, _)| may_grow(config, name, facts));
     let (topic_steps, topic_faults) =
-        found.map(|found| topics::topics(&valid.topics, found, may_grow)).unwrap_or_default();
+        found.map(|found| topics::topics(&valid.topics, found, &may_grow)).unwrap_or_default();
     Decision {
         replicas: if draining { 0 } else { wanted },
         changes_meaning: stored_revision.is_some() && revision != stored_revision,

@@ -35,7 +35,7 @@ pub enum TopicFault {
 pub fn topics(
     wanted: &[TopicPlan],
     found: &[Option<TopicState>],
-    may_grow: Result<(), String>,
+    may_grow: &Result<(), String>,
 ) -> (Vec<TopicStep>, Vec<TopicFault>) {
     let (mut steps, mut faults) = (Vec::new(), Vec::new());
     for (number, (topic, state)) in wanted.iter().zip(found).enumerate() {
@@ -50,7 +50,7 @@ pub fn topics(
         };
         if state.partitions < topic.partitions {
             let grow = TopicStep::Grow { name: name.clone(), partitions: topic.partitions };
-            match &may_grow {
+            match may_grow {
                 _ if !topic.managed => faults.push(TopicFault::Drift(format!(
                     "topic '{name}' has {} partitions, declared are {}",
                     state.partitions, topic.partitions
@@ -108,7 +108,7 @@ mod tests {
     }
 
     fn judge(topic: &TopicPlan, state: Option<TopicState>) -> (Vec<TopicStep>, Vec<TopicFault>) {
-        topics(std::slice::from_ref(topic), &[state], Ok(()))
+        topics(std::slice::from_ref(topic), &[state], &Ok(()))
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn the_source_topic_grows_when_its_workers_are_ready_for_it() {
         let why = "once all workers know".to_owned();
-        let (steps, faults) = topics(&[wanted()], &[Some(found(2))], Err(why));
+        let (steps, faults) = topics(&[wanted()], &[Some(found(2))], &Err(why));
         assert!(steps.is_empty());
         assert_eq!(faults, [TopicFault::Growing("topic 'sales' gets 3 partitions once all workers know".to_owned())]);
     }

@@ -9,6 +9,7 @@ mod quality;
 mod watermark;
 mod workers;
 
+use schemas::epochs::Epochs;
 use schemas::report::{PartitionReport, Trouble, WorkerReport};
 use schemas::status::{AnalyticsPipelineStatus, Condition, ConditionStatus, ConditionType, EventReason, Reason, Time};
 
@@ -118,7 +119,7 @@ pub fn status(picture: &Picture<'_>, pace: &Pace) -> AnalyticsPipelineStatus {
         epochs: config
             .map(|config| config.epochs)
             .or_else(|| old.epochs.clone())
-            .filter(|epochs| *epochs != Default::default()),
+            .filter(|epochs| *epochs != Epochs::default()),
         created_topics: old.created_topics.clone(),
     }
 }

@@ -200,9 +200,8 @@ fn look_up(looker: &BaseConsumer<Context>, name: &str) -> KafkaResult<Option<Top
             replication_factor: topic.partitions()[0].replicas().len() as u16,
             config: None,
         })),
-        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Ok(None),
+        None | Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Ok(None),
         Some(code) => Err(KafkaError::MetadataFetch(code)),
-        None => Ok(None),
     }
 }
 

@@ -9,6 +9,9 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::*;
 
+/// Status, body, and what is to be made of them.
+type Case = (u16, &'static str, fn(&RegistryError) -> bool);
+
 struct Script {
     asked: AtomicUsize,
     answer: (u16, &'static str),
@@ -36,7 +39,7 @@ async fn serve(status: u16, body: &'static str) -> (RegistryAccess, Arc<Script>)
 
 #[tokio::test]
 async fn who_must_act_is_told_by_the_answer() {
-    let cases: [(u16, &str, fn(&RegistryError) -> bool); 6] = [
+    let cases: [Case; 6] = [
         (
             409,
             r#"{"error_code":409,"message":"incompatible at '/fields/2'"}"#,
