@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use cli::{completion, dev, dlq, generate, quality, query, validate};
+use cli::{completion, crd, dev, dlq, generate, quality, query, validate};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -44,6 +44,8 @@ enum Verb {
     /// Try rules before they are applied
     #[command(after_help = "Exit codes: 0 done; 1 it failed; 2 wrong usage")]
     Quality(quality::QualityArgs),
+    /// Print the definition of the resource: sluice crd | kubectl apply --server-side -f -
+    Crd,
     /// Print the completion for a shell
     Completion(completion::CompletionArgs),
 }
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Verb::Query(args) => query::run(&args, &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
         Verb::Dlq(args) => dlq::run(&args, &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
         Verb::Quality(args) => quality::run(&args, &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
+        Verb::Crd => crd::run(&mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
         Verb::Completion(args) => {
             completion::run(&args, Sluice::command(), &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from)
         }

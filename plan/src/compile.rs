@@ -11,15 +11,15 @@ use crate::rules::{self, Own, TypedRule};
 use crate::sql::{self, Lowered, Text};
 use crate::timing::Watermark;
 use crate::{
-    BatchPlan, KafkaPlan, Path, Plan, Problem, Problems, SinkPlan, ThresholdsPlan, WindowPlan, WorkersPlan, codes,
-    connect, source, store, thresholds, timing,
+    BatchPlan, KafkaPlan, Path, Plan, Problem, Problems, SinkPlan, ThresholdsPlan, WindowPlan, WorkersPlan, bounds,
+    codes, connect, source, store, thresholds, timing,
 };
 
 impl Plan {
     /// Compiles a manifest.
     ///
     /// # Errors
-    /// Every problem of the manifest at once, in the order of the manifest's fields.
+    /// Every problem of the manifest at once, in the order of the manifest's fields; plain bounds that are broken come last.
     pub fn compile(pipeline: &AnalyticsPipeline) -> Result<Self, Problems> {
         Judged::of(pipeline)?.bind(pipeline).map_err(|problem| Problems(vec![problem]))
     }
@@ -72,6 +72,7 @@ impl Judged {
         let workers = store::workers(spec, found);
         revision(spec.revision, found);
         let close_when_idle_for_ms = timing::close_when_idle_for(spec, found);
+        bounds::check(spec, found);
         match (fields, sink) {
             (Some(fields), Some(sink)) if problems.is_empty() => Ok(Self {
                 kafka,
@@ -105,11 +106,11 @@ fn identity(pipeline: &AnalyticsPipeline, problems: &mut Vec<Problem>) {
         }
     }
     let name = &pipeline.metadata.name;
-    if !is_kebab(name, 50) {
+    if !is_kebab(name, 50) || name.starts_with(|c: char| c.is_ascii_digit()) {
         let message = format!("'{name}' is not a pipeline name");
         problems.push(
             Problem::new(codes::NAME_SYNTAX, Path::of("metadata.name"), message)
-                .help("allowed are lower case letters, digits and '-', at most 50"),
+                .help("allowed are lower case letters, digits and '-', starting with a letter, at most 50"),
         );
     }
 }

@@ -5,6 +5,7 @@
 
 mod avro;
 mod bind;
+mod bounds;
 mod compile;
 mod connect;
 mod groups;
@@ -12,6 +13,7 @@ mod literal;
 mod measures;
 mod names;
 mod pattern;
+mod pod;
 mod problem;
 mod rules;
 mod shape;

@@ -1,24 +1,31 @@
 //! Progress as text in Kafka's commit metadata (at most 4096 bytes). The offset itself is the commit's.
 //!
-//! The form is `1` (the version) and then fields separated by spaces; a missing value is `-`. A reader that finds another
-//! version or anything that does not parse says so, and the caller rebuilds from the start of the log.
+//! The form is a version and then fields separated by spaces; a missing value is `-`. Ingest writes version 2 and reads 1 too,
+//! which lacks the topic's identity, the revision, the idle mark and the history; publish writes and reads version 1. A reader
+//! that finds another version or anything that does not parse says so, and the caller rebuilds from the start of the log.
 
 use std::str::FromStr;
 
-use stream_core::{BatchKey, CollectorProgress, Decree, EventTime, LogTime, Offset, Point, Progress};
+use stream_core::{BatchKey, CollectorProgress, Decree, EventTime, History, LogTime, Offset, Point, Progress};
 use thiserror::Error;
 
 /// Most bytes of metadata that a broker takes by default.
 pub const MOST_BYTES: usize = 4096;
+/// No decree for an idle partition is made beyond this, so that the end of a run always has room for one.
+const MOST_BYTES_IDLE: usize = MOST_BYTES - 256;
+/// Most bytes that one more decree takes, and that the other fields may grow meanwhile.
+const DECREE_BYTES: usize = 96;
 
 /// Metadata that cannot be read. It was written by another version, or by somebody else.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ProgressError {
-    /// It does not begin with our version.
-    #[error("the commit's metadata has version '{found}', this build reads version 1")]
+    /// It does not begin with a version that is read here.
+    #[error("the commit's metadata has version '{found}', this build reads versions up to {newest}")]
     OtherVersion {
         /// What it begins with.
         found: String,
+        /// The newest version that is read.
+        newest: u8,
     },
     /// A field is missing or not a number.
     #[error("field {field} of the commit's metadata does not parse: '{text}'")]
@@ -30,12 +37,37 @@ pub enum ProgressError {
     },
 }
 
-/// Ingest progress as metadata.
-pub fn encode(progress: &Progress) -> String {
+/// Everything that is committed for a source partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CommittedProgress {
+    /// How far the partition has come.
+    pub progress: Progress,
+    /// The source topic's identity, when the broker gives one.
+    pub topic_id: Option<String>,
+    /// The revision of the pipeline's meaning; unknown in version 1.
+    pub revision: Option<i64>,
+    /// Whether the owner found nothing to read at the position, for as long as makes a partition idle.
+    pub idle: bool,
+}
+
+impl CommittedProgress {
+    /// Whether the metadata has room for one more decree of an idle partition.
+    pub fn has_room(&self) -> bool {
+        encode(self).len() + DECREE_BYTES <= MOST_BYTES_IDLE
+    }
+}
+
+/// Ingest progress as metadata. Decrees are written as differences, to be short.
+pub fn encode(committed: &CommittedProgress) -> String {
+    let CommittedProgress { progress, topic_id, revision, idle } = committed;
     let anchor = &progress.anchor;
     let batch = anchor.batch.map_or_else(|| "- -".to_owned(), |BatchKey(time, offset)| format!("{time} {offset}"));
     let mut text = format!(
-        "1 {} {} {} {batch} {} {} {} {}",
+        "2 {} {} {} {} {} {} {} {batch} {} {} {} {}",
+        topic_id.as_deref().unwrap_or("-"),
+        revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string()),
+        u8::from(*idle),
+        progress.history.0,
         anchor.offset,
         anchor.watermark,
         anchor.log_time,
@@ -44,13 +76,21 @@ pub fn encode(progress: &Progress) -> String {
         progress.incarnation,
         u8::from(progress.decree_pending),
     );
-    text.extend(progress.decrees.iter().map(|decree| format!(" {} {}", decree.at, decree.watermark)));
+    let mut before = (anchor.offset.0, anchor.watermark.0);
+    for decree in &progress.decrees {
+        let next = (decree.at.0, decree.watermark.0);
+        text.extend([format!(" {} {}", next.0 - before.0, next.1.wrapping_sub(before.1))]);
+        before = next;
+    }
     text
 }
 
 /// Ingest progress from a commit.
-pub fn decode(position: Offset, metadata: &str) -> Result<Progress, ProgressError> {
-    let mut fields = Fields::of(metadata)?;
+pub fn decode(position: Offset, metadata: &str) -> Result<CommittedProgress, ProgressError> {
+    let mut fields = Fields::of(metadata, 2)?;
+    let old = fields.version == 1;
+    let (topic_id, revision) = if old { (None, None) } else { (fields.optional()?, fields.optional()?) };
+    let (idle, history) = if old { (false, None) } else { (fields.next::<u8>()? == 1, Some(fields.next()?)) };
     let (offset, watermark, log_time) = (fields.next()?, fields.next()?, fields.next()?);
     let key = (fields.optional()?, fields.optional()?);
     let anchor = Point {
@@ -61,16 +101,24 @@ pub fn decode(position: Offset, metadata: &str) -> Result<Progress, ProgressErro
     };
     let (watermark, latest) = (EventTime(fields.next()?), EventTime(fields.next()?));
     let (incarnation, pending) = (fields.next()?, fields.next::<u8>()?);
-    let mut decrees = Vec::new();
+    let mut decrees: Vec<Decree> = Vec::new();
     while fields.is_more() {
-        decrees.push(Decree { at: Offset(fields.next()?), watermark: EventTime(fields.next()?) });
+        let (at, watermark): (i64, i64) = (fields.next()?, fields.next()?);
+        let before = decrees.last().map_or((offset, anchor.watermark), |before| (before.at.0, before.watermark));
+        let before = if old { (0, EventTime(0)) } else { before };
+        let (at, watermark) = (before.0.wrapping_add(at), before.1.0.wrapping_add(watermark));
+        decrees.push(Decree { at: Offset(at), watermark: EventTime(watermark) });
     }
-    Ok(Progress { position, anchor, watermark, latest, decrees, decree_pending: pending == 1, incarnation })
+    let known = History(history.unwrap_or_default());
+    let history = if old { decrees.iter().fold(known, History::with) } else { known };
+    let decree_pending = pending == 1;
+    let progress = Progress { position, anchor, watermark, latest, decrees, decree_pending, history, incarnation };
+    Ok(CommittedProgress { progress, topic_id, revision, idle })
 }
 
 /// The watermark that a commit speaks of, milliseconds; nothing before the first valid record, or if it cannot be read.
 pub fn watermark(position: i64, metadata: &str) -> Option<i64> {
-    let watermark = decode(Offset(position), metadata).ok()?.watermark;
+    let watermark = decode(Offset(position), metadata).ok()?.progress.watermark;
     (watermark != EventTime::NEVER).then_some(watermark.0)
 }
 
@@ -92,7 +140,7 @@ pub fn decode_collector(
     metadata: &str,
     partitions: usize,
 ) -> Result<CollectorProgress, ProgressError> {
-    let mut fields = Fields::of(metadata)?;
+    let mut fields = Fields::of(metadata, 1)?;
     let (anchor, published_until) = (Offset(fields.next()?), EventTime(fields.next()?));
     let (mut sealed, mut incarnations) = (Vec::new(), Vec::new());
     while fields.is_more() {
@@ -105,16 +153,18 @@ pub fn decode_collector(
 }
 
 struct Fields<'a> {
+    version: u8,
     rest: std::iter::Peekable<std::str::Split<'a, char>>,
     number: usize,
 }
 
 impl<'a> Fields<'a> {
-    fn of(metadata: &'a str) -> Result<Self, ProgressError> {
+    fn of(metadata: &'a str, newest: u8) -> Result<Self, ProgressError> {
         let mut rest = metadata.split(' ').peekable();
-        match rest.next() {
-            Some("1") => Ok(Self { rest, number: 0 }),
-            found => Err(ProgressError::OtherVersion { found: found.unwrap_or_default().to_owned() }),
+        let found = rest.next().unwrap_or_default();
+        match found.parse() {
+            Ok(version) if (1..=newest).contains(&version) => Ok(Self { version, rest, number: 0 }),
+            _ => Err(ProgressError::OtherVersion { found: found.to_owned(), newest }),
         }
     }
 
@@ -128,7 +178,7 @@ impl<'a> Fields<'a> {
         text.parse().map_err(|_| ProgressError::ParseField { field: self.number, text: text.to_owned() })
     }
 
-    fn optional(&mut self) -> Result<Option<i64>, ProgressError> {
+    fn optional<T: FromStr>(&mut self) -> Result<Option<T>, ProgressError> {
         if self.rest.next_if_eq(&"-").is_some() {
             self.number += 1;
             return Ok(None);
@@ -141,16 +191,54 @@ impl<'a> Fields<'a> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn progress_comes_back_from_its_text() {
-        let started = Progress::start(Offset(7));
-        let decree = |at| Decree { at: Offset(at), watermark: EventTime(-at) };
+    fn committed(progress: Progress) -> CommittedProgress {
+        CommittedProgress { progress, topic_id: None, revision: Some(1), idle: false }
+    }
+
+    fn decree(at: i64) -> Decree {
+        Decree { at: Offset(at), watermark: EventTime(-at) }
+    }
+
+    fn busy() -> Progress {
         let anchor =
             Point { offset: Offset(5), watermark: EventTime(-3), log_time: LogTime(9), batch: Some(BatchKey(1, 0)) };
-        let busy = Progress { anchor, decrees: vec![decree(6), decree(7)], decree_pending: true, ..started.clone() };
-        for progress in [started, busy] {
-            assert_eq!(decode(Offset(7), &encode(&progress)), Ok(progress));
+        let history = History(u64::MAX);
+        let decrees = vec![decree(6), decree(7)];
+        Progress { anchor, decrees, decree_pending: true, history, ..Progress::start(Offset(7)) }
+    }
+
+    #[test]
+    fn progress_comes_back_from_its_text() {
+        let idle = CommittedProgress { topic_id: Some("00ff".to_owned()), idle: true, ..committed(busy()) };
+        for committed in [committed(Progress::start(Offset(7))), committed(busy()), idle] {
+            assert_eq!(decode(Offset(7), &encode(&committed)), Ok(committed));
         }
+    }
+
+    /// As version 0.1.0 wrote it.
+    #[test]
+    fn the_first_version_is_still_read() {
+        let old = decode(Offset(7), "1 5 -3 9 1 0 -9223372036854775808 -9223372036854775808 0 1 6 -6 7 -7");
+        let history = History(0).with(&decree(6)).with(&decree(7));
+        let expected = CommittedProgress { revision: None, ..committed(Progress { history, ..busy() }) };
+        assert_eq!(old, Ok(expected));
+    }
+
+    /// A partition that is idle again and again without its anchor moving on stops being closed by decree before a commit is
+    /// too long for a broker.
+    #[test]
+    fn there_is_always_room_for_one_more_decree() {
+        let mut idle = CommittedProgress { topic_id: Some("f".repeat(32)), ..committed(busy()) };
+        idle.progress.position = Offset(i64::MAX);
+        let mut made = 0;
+        while idle.has_room() {
+            made += 1;
+            let at = Offset(1_000_000_000_000 + made * 1_000_000);
+            idle.progress.decrees.push(Decree { at, watermark: EventTime(1_700_000_000_000 + made * 86_400_000) });
+        }
+        assert!(made > 150, "{made} decrees");
+        idle.progress.decrees.push(Decree { at: Offset(i64::MAX), watermark: EventTime::NEVER });
+        assert!(encode(&idle).len() <= MOST_BYTES);
     }
 
     #[test]
@@ -164,7 +252,9 @@ mod tests {
 
     #[test]
     fn foreign_metadata_is_refused() {
-        assert_eq!(decode(Offset(0), ""), Err(ProgressError::OtherVersion { found: String::new() }));
+        let foreign = |found: &str| Err(ProgressError::OtherVersion { found: found.into(), newest: 2 });
+        assert_eq!(decode(Offset(0), ""), foreign(""));
+        assert_eq!(decode(Offset(0), "3 x"), foreign("3"));
         assert_eq!(decode(Offset(0), "1 x"), Err(ProgressError::ParseField { field: 1, text: "x".into() }));
     }
 }

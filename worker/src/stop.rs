@@ -5,27 +5,35 @@ use std::time::{Duration, Instant};
 
 /// A request to stop, shared by all tasks of a worker.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<(Mutex<bool>, Condvar)>);
+pub struct Stop {
+    requested: Arc<(Mutex<bool>, Condvar)>,
+    hurried: bool,
+}
 
 impl Stop {
+    /// A stop at which every wait is over at once: for simulations, whose time does not pass by itself.
+    pub fn hurried() -> Self {
+        Self { hurried: true, ..Self::default() }
+    }
+
     /// Asks all to stop.
     pub fn request(&self) {
-        let (requested, woken) = &*self.0;
+        let (requested, woken) = &*self.requested;
         *requested.lock().unwrap_or_else(PoisonError::into_inner) = true;
         woken.notify_all();
     }
 
     /// Whether somebody asked.
     pub fn is_requested(&self) -> bool {
-        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.requested.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for `time` or the request; true when it was requested.
     pub fn wait(&self, time: Duration) -> bool {
-        let (requested, woken) = &*self.0;
+        let (requested, woken) = &*self.requested;
         let until = Instant::now() + time;
         let mut requested = requested.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*requested {
+        while !*requested && !self.hurried {
             let Some(left) = until.checked_duration_since(Instant::now()) else { break };
             requested = woken.wait_timeout(requested, left).unwrap_or_else(PoisonError::into_inner).0;
         }

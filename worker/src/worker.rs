@@ -5,22 +5,23 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use plan::{Isolation, OnCritical, Plan, SinkLocation};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use schemas::epochs::Epochs;
 use schemas::report::WorkerReport;
 use thiserror::Error;
 
 use crate::client::{client, publish_group};
 use crate::http;
-use crate::ingest::{GroupTask, IngestError, Settings, Shared};
+use crate::ingest::{GroupTask, IngestError, Kafka, Settings, Shared};
 use crate::produce::{ProduceError, Producer};
 use crate::program::program;
-use crate::publish::{PublishError, Publisher, Store};
+use crate::publish::{PublishError, PublishSettings, PublishTask, Store};
 use crate::quality::{Quality, Watch, WatchError};
 use crate::registry::SchemaCache;
 use crate::source::{Consumer, SourceError, SourceSettings};
@@ -49,6 +50,8 @@ pub struct Config {
     pub cut_interval: Duration,
     /// For a bounded run: the end offset of each source partition.
     pub ends: Option<BTreeMap<i32, i64>>,
+    /// What the pipeline was before.
+    pub epochs: Epochs,
     /// Where HTTP listens, if it does.
     pub http: Option<SocketAddr>,
     /// The folder in which writer schemas are kept over restarts; without one the registry is asked again.
@@ -71,6 +74,7 @@ impl Config {
             fetch_records: 16_384,
             cut_interval: Duration::from_secs(2),
             ends: None,
+            epochs: Epochs::default(),
             http: None,
             schemas: None,
         }
@@ -196,7 +200,7 @@ impl Tasks {
             serve_http(address, status.clone(), stop.clone())?;
         }
         let quality = Arc::new(Quality::new(plan.clone(), status.clone()));
-        let publisher = Publisher {
+        let publisher = PublishSettings {
             plan: plan.clone(),
             program: program.clone(),
             group: publish_group(&config.group),
@@ -206,29 +210,38 @@ impl Tasks {
             quality: quality.clone(),
             finish: finished,
         };
+        let publisher = config.publishes.then(|| PublishTask::new(publisher)).transpose()?;
         let (consumer, events) = Consumer::join(&source_settings(config))?;
-        let shared = Arc::new(Shared {
+        let consumer = Arc::new(consumer);
+        let kafka = Kafka {
+            plan: plan.clone(),
+            consumer: consumer.clone(),
             producer: Producer::new(&client(&plan))?,
             schemas: Arc::new(match &config.schemas {
                 Some(folder) => SchemaCache::kept_in(&plan.registry_url, folder),
                 None => SchemaCache::new(&plan.registry_url),
             }),
+            status: status.clone(),
+            stop: stop.clone(),
+            fetch_records: config.fetch_records,
+            asker: OnceLock::new(),
+        };
+        let shared = Arc::new(Shared {
+            broker: Box::new(Arc::new(kafka)),
             settings: Settings {
-                fetch_records: config.fetch_records,
                 cut_interval: config.cut_interval,
                 lanes: config.lanes.max(1),
                 ends: config.ends.clone(),
             },
             plan: plan.clone(),
             program,
-            consumer,
             status: status.clone(),
             quality: quality.clone(),
             stop: stop.clone(),
         });
         let drained = Arc::new(AtomicBool::new(false));
         let started = |source| WorkerError::Start { task: "ingest", source };
-        let group = GroupTask::start(shared, events, drained.clone()).map_err(started)?;
+        let group = GroupTask::start(shared, consumer, events, drained.clone()).map_err(started)?;
         let group = Builder::new().name("group".to_owned()).spawn(move || group.run()).map_err(started)?;
         let watch = Watch {
             plan: plan.clone(),
@@ -242,7 +255,7 @@ impl Tasks {
         let watch = watches.then(|| Builder::new().name("quality".to_owned()).spawn(move || watch.run()));
         let watch = watch.transpose().map_err(|source| WorkerError::Start { task: "quality", source })?;
         let publisher =
-            config.publishes.then(|| Builder::new().name("publish".to_owned()).spawn(move || publisher.run()));
+            publisher.map(|publisher| Builder::new().name("publish".to_owned()).spawn(move || publisher.run()));
         let publisher = publisher.transpose().map_err(|source| WorkerError::Start { task: "publish", source })?;
         Ok(Self { plan, group, publisher, watch, finish, drained })
     }

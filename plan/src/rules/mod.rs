@@ -69,10 +69,10 @@ fn check_name<'a>(rule: &'a Rule, path: &Path, seen: &mut BTreeSet<&'a str>, pro
             Problem::new(codes::NAME_SYNTAX, path, format!("'{name}' is not a rule name"))
                 .help("allowed are lower case letters, digits and '-', at most 63"),
         );
-    } else if name.starts_with("event-time-") {
+    } else if name.starts_with("event-time-") || name.starts_with("event-id-") {
         problems.push(
             Problem::new(codes::NAME_RESERVED, path, format!("the rule name '{name}' is reserved"))
-                .help("allowed are names that do not start with 'event-time-'"),
+                .help("allowed are names that do not start with 'event-time-' or 'event-id-'"),
         );
     } else if !seen.insert(name) {
         problems.push(

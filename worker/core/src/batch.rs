@@ -3,6 +3,7 @@
 //! The cut depends on the log alone, so a batch id always names the same records.
 
 use arrow_array::{Array, BooleanArray};
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::emission::{BatchReport, RuleCounts, Sample, Verdict, Verdicts};
@@ -15,6 +16,27 @@ impl BatchCut {
     /// The key of a record.
     pub fn key(&self, offset: Offset, log_time: LogTime) -> BatchKey {
         BatchKey(log_time.0.div_euclid(self.interval), offset.0.div_euclid(self.max_records))
+    }
+}
+
+/// An open batch as a checkpoint keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchState {
+    key: BatchKey,
+    first: Offset,
+    anchor: Point,
+    first_log_time: LogTime,
+    last_log_time: LogTime,
+    verdicts: Verdicts,
+    rules: Vec<RuleCounts>,
+    latency: Vec<(usize, u64)>,
+    samples: Vec<Vec<(u64, Sample)>>,
+}
+
+impl BatchState {
+    /// Whether it counts as many rules as a program has.
+    pub(crate) fn fits(&self, rules: usize) -> bool {
+        self.rules.len() == rules && self.samples.len() == rules
     }
 }
 
@@ -65,6 +87,35 @@ impl OpenBatch {
             latency: Latency::default(),
             samples: vec![Vec::new(); rules],
             most_samples: cut.samples,
+        }
+    }
+
+    /// What a checkpoint keeps of it.
+    pub(crate) fn state(&self) -> BatchState {
+        BatchState {
+            key: self.key,
+            first: self.first,
+            anchor: self.anchor,
+            first_log_time: self.first_log_time,
+            last_log_time: self.last_log_time,
+            verdicts: self.verdicts,
+            rules: self.rules.clone(),
+            latency: self.latency.buckets().collect(),
+            samples: self.samples.clone(),
+        }
+    }
+
+    /// The batch that a checkpoint kept.
+    pub(crate) fn of_state(cut: &BatchCut, state: BatchState) -> Self {
+        Self {
+            first: state.first,
+            first_log_time: state.first_log_time,
+            last_log_time: state.last_log_time,
+            verdicts: state.verdicts,
+            rules: state.rules,
+            latency: Latency::from_buckets(state.latency),
+            samples: state.samples,
+            ..Self::of_key(cut, 0, state.key, state.anchor)
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a lane gives out: partials, seals and batch reports in log order, and the records that it refused.
 
 use arrow_array::RecordBatch;
+use serde::{Deserialize, Serialize};
 
 use crate::units::{Digest, EventTime, LogTime, Offset};
 use crate::window::Window;
@@ -108,7 +109,7 @@ pub enum Verdict {
 }
 
 /// How many records got each verdict.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdicts {
     /// Indexed by [`Verdict`].
     counts: [u64; 6],
@@ -163,7 +164,7 @@ pub struct BatchReport {
 }
 
 /// How the decodable records of a batch stand to one rule.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleCounts {
     /// Records for which the rule said true or false.
     pub evaluated: u64,
@@ -174,7 +175,7 @@ pub struct RuleCounts {
 }
 
 /// A record that broke a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// The rule's index in the program.
     pub rule: usize,

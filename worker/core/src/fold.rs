@@ -29,6 +29,8 @@ pub(crate) struct Fold {
     queued_cells: Vec<u32>,
     schema: SchemaRef,
     outputs: u32,
+    /// Since checkpoints are kept: whether a cell has changed since the last one.
+    changed: Option<Vec<bool>>,
 }
 
 /// The measure and cell whose state would not fit.
@@ -47,6 +49,7 @@ impl Fold {
             queued_cells: Vec::new(),
             schema: program.partial_schema(),
             outputs: program.outputs,
+            changed: None,
         }
     }
 
@@ -78,6 +81,10 @@ impl Fold {
                 .fold(&self.queued_cells, &self.queued_rows, argument)
                 .map_err(|CellOverflow(cell)| Overflow { measure, cell })?;
         }
+        if let Some(changed) = &mut self.changed {
+            changed.resize(self.cells as usize, false);
+            self.queued_cells.iter().for_each(|cell| changed[*cell as usize] = true);
+        }
         self.queued_rows.clear();
         self.queued_cells.clear();
         Ok(())
@@ -88,6 +95,9 @@ impl Fold {
         for (_, cell) in open.groups() {
             self.accumulators.iter_mut().for_each(|accumulator| accumulator.clear(cell));
             self.free.push(cell);
+            if let Some(changed) = self.changed.as_mut().and_then(|changed| changed.get_mut(cell as usize)) {
+                *changed = false;
+            }
         }
     }
 
@@ -123,6 +133,42 @@ impl Fold {
             closed.push(ClosedWindow { window, output, parts, records, first, end, digest });
         }
         Ok((partials, closed))
+    }
+
+    /// The state of a window's cells that have changed since the last call, or of all; from the first call on it is known which.
+    pub(crate) fn save(&mut self, open: &OpenWindow, all: bool, groups: &GroupIndex) -> Result<RecordBatch, Error> {
+        let changed = self.changed.get_or_insert_default();
+        changed.resize(self.cells as usize, false);
+        let mut rows = Vec::new();
+        for (group, cell) in open.groups() {
+            if std::mem::take(&mut changed[cell as usize]) || all {
+                rows.push((0, groups.bytes(group), cell));
+            }
+        }
+        self.rows(&rows, groups)
+    }
+
+    /// Puts rows that were saved in the place of what the window's cells hold.
+    pub(crate) fn restore(
+        &mut self,
+        open: &mut OpenWindow,
+        rows: &RecordBatch,
+        program: &Program,
+        groups: &mut GroupIndex,
+    ) -> Result<(), Error> {
+        let (keys, mut states) = rows.columns().split_at(program.groups.len());
+        let numbers = groups.number(keys, rows.num_rows())?;
+        let cells: Vec<u32> = numbers.iter().map(|group| open.cell(*group, || self.take_cell())).collect();
+        for (measure, accumulator) in program.measures.iter().zip(&mut self.accumulators) {
+            let (state, rest) = states.split_at(measure.state_types().len());
+            accumulator.resize(self.cells as usize);
+            cells.iter().for_each(|cell| accumulator.clear(*cell));
+            accumulator
+                .merge(&cells, state)
+                .map_err(|CellOverflow(_)| Error::Overflow { measure: measure.name.clone(), window: open.window })?;
+            states = rest;
+        }
+        Ok(())
     }
 
     fn rows(&self, rows: &[(u32, &[u8], u32)], groups: &GroupIndex) -> Result<RecordBatch, Error> {

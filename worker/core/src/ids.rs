@@ -29,6 +29,23 @@ impl IdSet {
         self.len == 0
     }
 
+    /// The set of `ids`, in any order, perhaps with repetitions.
+    pub fn of(mut ids: Vec<u128>) -> Self {
+        ids.iter_mut().for_each(|id| *id = (*id).max(1));
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() {
+            return Self::default();
+        }
+        let homes = (ids.len() + ids.len() / 3 + 1).max(SMALLEST);
+        Self { slots: respread(&ids, homes), homes, len: ids.len() }
+    }
+
+    /// The ids, by value.
+    pub fn iter(&self) -> impl Iterator<Item = u128> + '_ {
+        self.slots.iter().copied().filter(|slot| *slot != 0)
+    }
+
     /// Memory held, in bytes.
     pub fn bytes(&self) -> usize {
         self.slots.capacity() * size_of::<u128>()
@@ -151,6 +168,11 @@ mod tests {
                 prop_assert_eq!(set.insert(id), model.insert(id.max(1)));
                 prop_assert_eq!(set.len(), model.len());
             }
+            prop_assert!(set.iter().eq(model.iter().copied()));
+            let mut again = IdSet::of(set.iter().chain(model).collect());
+            prop_assert!(again.iter().eq(set.iter()));
+            prop_assert_eq!(again.len(), set.len());
+            prop_assert!(set.iter().all(|id| again.contains(id) && !again.insert(id)));
         }
     }
 

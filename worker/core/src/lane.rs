@@ -6,6 +6,7 @@
 
 mod closing;
 mod judging;
+mod saving;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,8 +20,10 @@ use crate::groups::GroupIndex;
 use crate::judge::Judged;
 use crate::open::OpenWindows;
 use crate::program::Program;
-use crate::progress::{BatchKey, Decree, Point, Progress};
+use crate::progress::{BatchKey, Decree, History, Point, Progress};
 use crate::units::{EventTime, LogTime, Offset};
+
+pub use saving::{LaneState, WindowChanges, WindowContent, WindowState};
 
 /// The lane's view of one partition.
 pub struct Lane {
@@ -45,6 +48,7 @@ pub struct Lane {
     pending: bool,
     /// Decrees since the anchor.
     decrees: Vec<Decree>,
+    history: History,
     incarnation: u64,
     verdicts: Verdicts,
 }
@@ -93,6 +97,7 @@ impl Lane {
             to_apply: progress.decrees.iter().copied().collect(),
             pending: progress.decree_pending,
             decrees: Vec::new(),
+            history: progress.decrees.iter().fold(progress.history, |history, decree| history.without(decree)),
             incarnation: progress.incarnation,
             verdicts: Verdicts::default(),
             program,
@@ -132,6 +137,7 @@ impl Lane {
         let decree = Decree { at: self.position, watermark };
         let mut progress = self.progress();
         progress.decrees.push(decree);
+        progress.history = self.history.with(&decree);
         progress.decree_pending = true;
         progress.watermark = decree.watermark;
         let mut out = Emissions::default();
@@ -150,6 +156,7 @@ impl Lane {
             // What is still to be applied stays to be sent.
             decrees: self.decrees.iter().chain(&self.to_apply).copied().collect(),
             decree_pending: self.pending && !self.to_apply.is_empty(),
+            history: self.to_apply.iter().fold(self.history, History::with),
             incarnation: self.incarnation,
         }
     }

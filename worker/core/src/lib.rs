@@ -28,6 +28,7 @@ mod sample;
 mod units;
 mod window;
 
+pub use batch::BatchState;
 pub use collect::{Collector, CollectorProgress, Divergence, Message, Published};
 pub use emission::{
     BatchReport, ClosedWindow, Emission, Emissions, Halt, Partial, Reason, Refused, RuleCounts, Sample, Seal, Verdict,
@@ -37,9 +38,9 @@ pub use error::Error;
 pub use fetch::{Fetch, Undecodable};
 pub use health::{BatchName, Health, HealthRules, Limits, Standing, State, Tally, Worst};
 pub use ids::IdSet;
-pub use lane::{Decreed, Lane};
+pub use lane::{Decreed, Lane, LaneState, WindowChanges, WindowContent, WindowState};
 pub use latency::Latency;
 pub use program::{BatchCut, Check, Consequence, Expression, Function, Group, Measure, Program, Rule};
-pub use progress::{BatchKey, Decree, Point, Progress};
+pub use progress::{BatchKey, Decree, History, Point, Progress};
 pub use units::{Digest, EventTime, LogTime, Offset, Partition};
 pub use window::{Window, Windows};

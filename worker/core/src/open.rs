@@ -22,9 +22,33 @@ pub(crate) struct OpenWindow {
     pub records: u64,
     /// Cell of each group, by the group's number.
     cells: Vec<u32>,
+    /// Since a checkpoint has kept the window: the ids remembered since then.
+    unsaved: Option<Vec<u128>>,
 }
 
 impl OpenWindow {
+    pub(crate) fn new(window: Window, first: Point, anchor: Point) -> Self {
+        Self { window, ids: IdSet::default(), first, anchor, records: 0, cells: Vec::new(), unsaved: None }
+    }
+
+    /// The ids that the checkpoints do not have, and whether these are all. They have them from here on.
+    pub(crate) fn save_ids(&mut self) -> (Vec<u128>, bool) {
+        match self.unsaved.replace(Vec::new()) {
+            Some(unsaved) => (unsaved, false),
+            None => (self.ids.iter().collect(), true),
+        }
+    }
+
+    /// The checkpoints have everything, or are not to be built upon any more.
+    pub(crate) fn set_saved(&mut self, saved: bool) {
+        self.unsaved = saved.then(Vec::new);
+    }
+
+    /// How many ids the next checkpoint adds, if one has kept the window.
+    pub(crate) fn unsaved(&self) -> usize {
+        self.unsaved.as_ref().map_or(0, Vec::len)
+    }
+
     /// The cell of `group`, taken from `free` at first sight.
     #[inline]
     pub(crate) fn cell(&mut self, group: u32, take: impl FnOnce() -> u32) -> u32 {
@@ -76,14 +100,16 @@ impl OpenWindows {
             Err(index) => {
                 let first = here();
                 let anchor = self.earliest(first);
-                let ids = IdSet::default();
-                let window = grid.of(time);
-                let opened = OpenWindow { window, ids, first, anchor, records: 0, cells: Vec::new() };
-                self.windows.insert(index, opened);
+                self.windows.insert(index, OpenWindow::new(grid.of(time), first, anchor));
                 index
             }
         };
         self.last
+    }
+
+    /// Takes in a window that a checkpoint kept; they come by start.
+    pub(crate) fn restore(&mut self, open: OpenWindow) {
+        self.windows.push(open);
     }
 
     /// `A`: the smallest first record of an open window, or `here`.
@@ -100,7 +126,11 @@ impl OpenWindows {
     /// Remembers `id` in window `index`; false when an open window already knows it.
     #[inline]
     pub(crate) fn remember(&mut self, index: usize, id: u128) -> bool {
-        let new = self.windows[index].ids.insert(id);
+        let own = &mut self.windows[index];
+        let new = own.ids.insert(id);
+        if new && let Some(unsaved) = &mut own.unsaved {
+            unsaved.push(id);
+        }
         new && !self.windows.iter().enumerate().any(|(other, open)| other != index && open.ids.contains(id))
     }
 

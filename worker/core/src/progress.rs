@@ -4,14 +4,17 @@
 //! a replay from `A(o)`; the right *state* at `c` needs one from `A(A(c))` (the records whose verdicts made the state must
 //! themselves be judged rightly) and from `A(b)`, where `b` is the start of the batch open at `c`. The smaller is the anchor.
 
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::units::{EventTime, LogTime, Offset};
 
 /// A record's batch: (log time ÷ interval, offset ÷ maximum), both rounded down.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct BatchKey(pub i64, pub i64);
 
 /// A place in the log together with what a replay that starts there must know.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Point {
     /// The record to read first.
     pub offset: Offset,
@@ -31,7 +34,7 @@ impl Point {
 }
 
 /// A watermark that was set from outside (idle partition, drain) rather than by a record; it holds from `at` on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Decree {
     /// The position at which it was made: before the record with this offset.
     pub at: Offset,
@@ -54,8 +57,45 @@ pub struct Progress {
     pub decrees: Vec<Decree>,
     /// Whether the emissions of the last decree still have to be sent (it is committed before its seal).
     pub decree_pending: bool,
+    /// What has made the state at `position` besides the log: where reading began, and every decree since.
+    pub history: History,
     /// How often the partition has been taken over.
     pub incarnation: u64,
+}
+
+/// A digest of where the reading of a partition began and of every decree since. The state at a position is a function of the
+/// program, the log and these.
+///
+/// It is a sum of hashes, so a decree can also be taken out again: at an anchor the decrees behind it have not been made yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct History(pub u64);
+
+impl History {
+    /// Reading begins at `offset`; no decree yet.
+    pub fn start(offset: Offset) -> Self {
+        Self(xxh3_64(&offset.0.to_le_bytes()))
+    }
+
+    /// With one more decree.
+    #[must_use]
+    pub fn with(self, decree: &Decree) -> Self {
+        Self(self.0.wrapping_add(decree.hash()))
+    }
+
+    /// Without a decree that is in it.
+    #[must_use]
+    pub fn without(self, decree: &Decree) -> Self {
+        Self(self.0.wrapping_sub(decree.hash()))
+    }
+}
+
+impl Decree {
+    fn hash(&self) -> u64 {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.at.0.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.watermark.0.to_le_bytes());
+        xxh3_64(&bytes)
+    }
 }
 
 impl Progress {
@@ -68,6 +108,7 @@ impl Progress {
             latest: EventTime::NEVER,
             decrees: Vec::new(),
             decree_pending: false,
+            history: History::start(offset),
             incarnation: 0,
         }
     }

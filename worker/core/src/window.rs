@@ -1,9 +1,11 @@
 //! Windows: half-open `[start, end)`, aligned to the epoch plus an offset, found by Euclidean division.
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::EventTime;
 
 /// A window of event time, half-open. Ordered by start.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Window {
     /// The first instant inside.
     pub start: EventTime,

@@ -4,18 +4,14 @@
 //! window that holds a judged-valid record, a fact of the log and the end offsets.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use stream_core::{EventTime, Offset, Progress, Windows};
+use stream_core::{EventTime, Progress, Windows};
 
 use super::Shared;
 use crate::progress::decode;
 
-/// How long a question to the broker may take.
-const ASK: Duration = Duration::from_secs(2);
-
 /// What is to be done.
-pub(super) enum Step {
+pub enum Step {
     /// Nothing yet.
     Wait,
     /// All lanes decree this watermark.
@@ -25,18 +21,19 @@ pub(super) enum Step {
 }
 
 /// The state of the drain.
-pub(super) struct Drain {
+pub struct Drain {
     ends: BTreeMap<i32, i64>,
     ordered: Option<EventTime>,
 }
 
 impl Drain {
-    pub(super) fn new(ends: BTreeMap<i32, i64>) -> Self {
+    /// A drain of partitions that end there.
+    pub fn new(ends: BTreeMap<i32, i64>) -> Self {
         Self { ends, ordered: None }
     }
 
     /// Looks at the committed Progress of all partitions.
-    pub(super) fn look(&mut self, shared: &Shared) -> Step {
+    pub fn look(&mut self, shared: &Shared) -> Step {
         let Some(committed) = self.committed(shared) else { return Step::Wait };
         let read = self.ends.iter().zip(&committed).all(|((_, end), progress)| progress.position.0 >= *end);
         if !read {
@@ -57,9 +54,15 @@ impl Drain {
     /// The Progress of each partition, when all have one. A broker that does not answer is asked again.
     fn committed(&self, shared: &Shared) -> Option<Vec<Progress>> {
         let partitions: Vec<i32> = self.ends.keys().copied().collect();
-        let committed = shared.consumer.committed_with_metadata(&partitions, ASK).ok()?;
-        let progress = committed.iter().map(|committed| decode(Offset(committed.offset?), &committed.metadata).ok());
-        progress.collect()
+        let committed = shared.broker.committed(&partitions).ok()?;
+        committed
+            .into_iter()
+            .map(|commit| {
+                commit.and_then(|commit| {
+                    decode(commit.position, &commit.metadata).ok().map(|committed| committed.progress)
+                })
+            })
+            .collect()
     }
 }
 

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use super::drain::{Drain, Step};
 use super::lane::{Command, LaneTask};
 use super::{IngestError, Shared};
-use crate::source::{Link, SourceError, SourceEvent};
+use crate::source::{Consumer, Link, SourceError, SourceEvent};
 
 /// How long one turn waits for the group.
 const TURN: Duration = Duration::from_millis(50);
@@ -21,6 +21,7 @@ const ASK_ENDS: Duration = Duration::from_secs(2);
 /// The group's thread, which owns the lanes.
 pub(crate) struct GroupTask {
     shared: Arc<Shared>,
+    consumer: Arc<Consumer>,
     events: Receiver<SourceEvent>,
     lanes: Vec<LaneHandle>,
     /// Set when every partition of a bounded run is drained and committed.
@@ -37,6 +38,7 @@ impl GroupTask {
     /// Starts the lanes.
     pub(crate) fn start(
         shared: Arc<Shared>,
+        consumer: Arc<Consumer>,
         events: Receiver<SourceEvent>,
         drained: Arc<AtomicBool>,
     ) -> std::io::Result<Self> {
@@ -48,7 +50,7 @@ impl GroupTask {
         });
         let lanes = lanes.collect::<std::io::Result<Vec<_>>>()?;
         let drain = shared.settings.ends.clone().map(Drain::new);
-        Ok(Self { shared, events, lanes, drained, drain })
+        Ok(Self { shared, consumer, events, lanes, drained, drain })
     }
 
     /// Serves the group until the worker is to stop, then lets the lanes cut and leaves.
@@ -73,7 +75,7 @@ impl GroupTask {
                 return;
             }
             // A question that is not answered would only hold up what the group has to say.
-            if !self.shared.consumer.is_reachable() {
+            if !self.consumer.is_reachable() {
                 continue;
             }
             if looked.elapsed() >= TURN && !self.drained.load(Ordering::Acquire) {
@@ -122,7 +124,7 @@ impl GroupTask {
     /// An end that could not be had stays as it was: unknown is not zero.
     fn ask_ends(&self) {
         for partition in self.shared.status.owned() {
-            match self.shared.consumer.watermarks(partition, ASK_ENDS) {
+            match self.consumer.watermarks(partition, ASK_ENDS) {
                 Ok(log) => self.shared.status.set_end(partition, log.high),
                 Err(_) => return,
             }

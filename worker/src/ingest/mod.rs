@@ -1,41 +1,43 @@
 //! Ingest: the source topic's partitions, each judged and folded by exactly one lane of one worker.
 //!
 //! The group task hears from Kafka which partitions are this worker's and hands each to a lane; lanes do everything else.
+//! What lanes do to the world goes through the traits of [`effects`].
 
 mod drain;
+pub mod effects;
 mod group;
+mod kafka;
 mod lane;
 mod partition;
 mod refused;
 mod standstill;
+mod take;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrow::error::ArrowError;
 use plan::Plan;
-use schemas::wire;
 use stream_core::{Error as CoreError, Program};
 use thiserror::Error;
 
-use crate::decode::{DecodeError, WriterSchemas};
-use crate::produce::{DeadLetter, ProduceError, Producer};
+use crate::decode::DecodeError;
+use crate::produce::ProduceError;
 use crate::quality::Quality;
-use crate::source::batch::Record;
-use crate::source::{Consumer, SourceError};
+use crate::source::SourceError;
 use crate::status::Status;
 use crate::stop::Stop;
 
-pub(crate) use group::GroupTask;
+pub use drain::{Drain, Step};
+pub use lane::LaneWork;
+pub use partition::Owned;
 pub(crate) use refused::words;
 
-/// How long a wait for acknowledgements, or for room, lasts before it is told; it goes on.
-const TELL_AFTER: Duration = Duration::from_secs(10);
-/// How often a waiting lane looks whether it is to stop.
-const LOOK: Duration = Duration::from_millis(250);
-/// How long acknowledgements are still waited for when the worker is to stop.
-const LAST_WAIT: Duration = Duration::from_secs(5);
+pub(crate) use group::GroupTask;
+pub(crate) use kafka::Kafka;
+
+use effects::Broker;
 
 /// Ingest cannot go on.
 #[derive(Debug, Error)]
@@ -89,12 +91,12 @@ impl IngestError {
     }
 
     /// Whether the partition has gone to another worker.
-    fn is_lost_partition(&self) -> bool {
+    pub fn is_lost_partition(&self) -> bool {
         matches!(self, Self::Source(SourceError::Own { .. } | SourceError::Commit { .. })) && !self.retry()
     }
 
     /// A stable word for the status.
-    fn reason(&self) -> &'static str {
+    pub fn reason(&self) -> &'static str {
         match self {
             Self::Source(SourceError::FindTopic { .. }) => "TopicMissing",
             Self::SourceDataLost { .. } => "SourceDataLost",
@@ -106,8 +108,6 @@ impl IngestError {
 /// How ingest runs, beside what the plan says.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Most records of one fetch.
-    pub fetch_records: usize,
     /// How often lanes cut.
     pub cut_interval: Duration,
     /// Number of lanes.
@@ -117,71 +117,19 @@ pub struct Settings {
 }
 
 /// What all lanes of a worker share.
-pub(crate) struct Shared {
+pub struct Shared {
+    /// The pipeline.
     pub plan: Arc<Plan>,
+    /// Its meaning.
     pub program: Arc<Program>,
-    pub consumer: Consumer,
-    pub producer: Producer,
-    pub schemas: Arc<dyn WriterSchemas + Send + Sync>,
+    /// The world.
+    pub broker: Box<dyn Broker>,
+    /// What the worker knows of itself.
     pub status: Arc<Status>,
     /// Says whether records may be read.
     pub quality: Arc<Quality>,
+    /// Asked wherever something is waited for.
     pub stop: Stop,
+    /// How ingest runs.
     pub settings: Settings,
-}
-
-impl Shared {
-    fn send_partial(&self, output: u32, record: &wire::Record) -> Result<(), IngestError> {
-        let revision = record.from.revision.to_string();
-        let incarnation = record.from.incarnation.to_string();
-        let headers = [
-            (wire::KIND_HEADER, record.content.kind().as_bytes()),
-            (wire::REVISION_HEADER, revision.as_bytes()),
-            (wire::INCARNATION_HEADER, incarnation.as_bytes()),
-        ];
-        let key = record.from.partition.to_string();
-        let value = record.encode()?;
-        let topic = &self.plan.partials_topic;
-        self.insist(|_| self.producer.send(topic, output as i32, Some(key.as_bytes()), Some(&value), &headers))
-    }
-
-    fn send_dead_letter(&self, record: &Record, letter: &DeadLetter<'_>) -> Result<(), IngestError> {
-        self.insist(|_| self.producer.send_dead_letter(&self.plan.dead_letter_topic, record, letter))
-    }
-
-    /// Waits until everything sent is acknowledged, however long the broker is away; a little while only when the worker is to
-    /// stop.
-    fn flush(&self) -> Result<(), IngestError> {
-        self.insist(|waited| match self.producer.flush_acked(LOOK) {
-            Err(ProduceError::AwaitAcks { in_flight, waited: last, last_words }) => {
-                Err(ProduceError::AwaitAcks { in_flight, waited: waited + last, last_words })
-            }
-            flushed => flushed,
-        })
-    }
-
-    /// Repeats what the producer could not do in time; `action` is told how long that has lasted.
-    fn insist(&self, action: impl Fn(Duration) -> Result<(), ProduceError>) -> Result<(), IngestError> {
-        let begun = Instant::now();
-        let (mut told, mut last) = (false, None);
-        loop {
-            let error = match action(begun.elapsed()) {
-                Ok(()) => break,
-                Err(error) if error.retry() => error,
-                Err(error) => return Err(error.into()),
-            };
-            let now = Instant::now();
-            if self.stop.is_requested() && now >= *last.get_or_insert(now + LAST_WAIT) {
-                return Err(IngestError::Stopped);
-            }
-            if begun.elapsed() >= TELL_AFTER {
-                told = true;
-                self.status.trouble("producer", "BrokerUnreachable", error.to_string());
-            }
-        }
-        if told {
-            self.status.recovered("producer");
-        }
-        Ok(())
-    }
 }

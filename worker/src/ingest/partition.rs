@@ -1,109 +1,85 @@
-//! One source partition that this worker owns: its queue, its decoder's clock and its lane.
+//! One source partition that this worker owns: what is read, judged and sent, and what is committed when.
 //!
-//! What it keeps true: nothing is committed before everything that it implies is acknowledged; a record that cannot be
-//! judged now (registry away) is waited for, never skipped.
+//! What it keeps true: nothing is committed before everything that it implies is acknowledged; a decree is committed before
+//! anything that it implies is sent; a record that cannot be judged now (registry away) is waited for, never skipped.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use schemas::report::{PartitionReport, WindowReport};
 use schemas::wire::{Content, Record as WireRecord, Sender};
-use stream_core::{
-    Emission, Emissions, EventTime, Fetch as CoreFetch, Halt, Lane, LogTime, Offset, Progress, Undecodable,
-};
+use stream_core::{Emission, Emissions, EventTime, Fetch, Halt, Lane, Offset, Progress};
 
-use super::refused::dead_letter;
+use super::effects::{Commit, Read, Reader};
 use super::{IngestError, Shared, standstill};
-use crate::decode::{DecodeError, Decoded, Decoder, LogClock};
-use crate::progress::encode;
-use crate::source::batch::{Fetch, FetchError, PartitionQueue, Record};
-use crate::stop::Backoff;
+use crate::progress::{CommittedProgress, encode};
 use crate::wire::{ledger, partial_content, report_body, seal_body};
 
-/// How long a read waits for a full fetch.
-const READ_WAIT: Duration = Duration::from_millis(5);
-/// How long a commit is tried before the lane goes on and tries again at its next cut.
-const COMMIT_WAIT: Duration = Duration::from_secs(5);
 /// Before a commit that cannot be left for later is tried again.
 const COMMIT_PAUSE: Duration = Duration::from_millis(200);
 
 /// A partition in this worker's hands.
-pub(super) struct Owned {
-    pub partition: i32,
-    queue: PartitionQueue,
-    fetch: Fetch,
-    decoder: Decoder<Arc<dyn crate::decode::WriterSchemas + Send + Sync>>,
-    clock: LogClock,
+pub struct Owned {
+    pub(super) partition: i32,
+    reader: Box<dyn Reader>,
     lane: Lane,
-    incarnation: u64,
-    committed: Progress,
+    committed: CommittedProgress,
     /// Where a bounded run ends.
-    until: i64,
+    until: Offset,
     drained: bool,
     /// The record before which a rule has stopped it.
     halt: Option<Halt>,
     resting: bool,
+    /// The position at which nothing was left to be read for as long as makes a partition idle.
+    idle_at: Option<Offset>,
 }
 
 impl Owned {
-    /// Begins to read at the anchor of `progress`.
-    pub(super) fn start(shared: &Shared, partition: i32, progress: Progress) -> Result<Self, IngestError> {
-        let anchor = progress.anchor;
-        let plan = &shared.plan;
+    /// Begins to read at the anchor of `progress`, which is committed.
+    pub(super) fn start(shared: &Shared, partition: i32, committed: CommittedProgress) -> Result<Self, IngestError> {
+        let progress = &committed.progress;
+        let until = shared.settings.ends.as_ref().map_or(i64::MAX, |ends| ends.get(&partition).copied().unwrap_or(0));
         Ok(Self {
             partition,
-            queue: shared.consumer.start(partition, anchor.offset.0)?,
-            fetch: Fetch::with_capacity(shared.settings.fetch_records),
-            decoder: Decoder::new(shared.schemas.clone(), &plan.reader_schema, plan.arrow_schema.clone()),
-            clock: LogClock::resume(anchor.log_time.0.max(0)),
-            lane: Lane::resume(shared.program.clone(), &progress)?,
-            incarnation: progress.incarnation,
-            committed: progress,
-            until: shared.settings.ends.as_ref().map_or(i64::MAX, |ends| ends.get(&partition).copied().unwrap_or(0)),
+            reader: shared.broker.open(partition, &progress.anchor)?,
+            lane: Lane::resume(shared.program.clone(), progress)?,
+            committed,
+            until: Offset(until),
             drained: false,
             halt: None,
             resting: false,
+            idle_at: None,
         })
     }
 
     /// Sends what a committed decree implies, if its sender did not live to send it and no replay will come to it.
     pub(super) fn resend_decree(&mut self, shared: &Shared) -> Result<(), IngestError> {
-        let position = self.committed.position;
-        if self.committed.decree_pending && self.committed.anchor.offset == position {
-            self.feed(shared, &self.nothing(), position.0)?;
+        let (position, pending) = (self.lane.position(), self.committed.progress.decree_pending);
+        if pending && position == self.committed.progress.position {
+            let rows = RecordBatch::new_empty(shared.plan.arrow_schema.clone());
+            let (offsets, log_times, undecodable) = (Vec::new(), Vec::new(), Vec::new());
+            self.feed(shared, &Read { rows, offsets, log_times, undecodable, end: position })?;
         }
         Ok(())
     }
 
     /// Reads, judges, folds and emits one fetch; whether there was one.
-    pub(super) fn step(&mut self, shared: &Shared) -> Result<bool, IngestError> {
+    pub fn step(&mut self, shared: &Shared) -> Result<bool, IngestError> {
         self.resting = self.at_end() || self.stands_still(shared);
         if self.resting {
             return Ok(false);
         }
-        self.queue.read(&mut self.fetch, READ_WAIT);
-        let count = self.fetch.records().partition_point(|record| record.offset() < self.until);
-        let mut end = self.fetch.records()[..count].last().map_or(self.lane.position().0, |last| last.offset() + 1);
-        for error in self.fetch.errors() {
-            match error {
-                FetchError::PartitionEnd { offset, .. } => end = end.max((*offset).min(self.until)),
-                error => shared.status.trouble(&self.task(), reason_of(error), error.to_string()),
-            }
+        let position = self.lane.position();
+        let read = self.reader.read(position, self.until)?;
+        if read.records() > 0 || read.end > position {
+            self.feed(shared, &read)?;
         }
-        if count > 0 {
-            shared.status.recovered(&self.task());
-            let decoded = self.decode(shared, count)?;
-            self.feed(shared, &decoded, end)?;
-        } else if end > self.lane.position().0 {
-            self.feed(shared, &self.nothing(), end)?;
-        }
-        Ok(count > 0)
+        Ok(read.records() > 0)
     }
 
     /// Whether a bounded run has read all of this partition.
-    pub(super) fn at_end(&self) -> bool {
-        self.lane.position().0 >= self.until
+    pub fn at_end(&self) -> bool {
+        self.lane.position() >= self.until
     }
 
     /// Whether its last step had nothing to do, and the next will not either.
@@ -122,51 +98,13 @@ impl Owned {
         standstill.is_some()
     }
 
-    fn task(&self) -> String {
-        format!("partition {}", self.partition)
-    }
-
-    fn nothing(&self) -> Decoded {
-        let batch = RecordBatch::new_empty(self.decoder.schema());
-        Decoded { batch, offsets: Vec::new(), log_times: Vec::new(), undecodable: Vec::new() }
-    }
-
-    /// Decodes the first `count` records of the fetch, waiting for the registry as long as it takes.
-    fn decode(&mut self, shared: &Shared, count: usize) -> Result<Decoded, IngestError> {
-        let mut backoff = Backoff::default();
-        loop {
-            match self.decoder.decode(&self.fetch.records()[..count], &mut self.clock) {
-                Ok(decoded) => {
-                    shared.status.recovered("registry");
-                    return Ok(decoded);
-                }
-                Err(DecodeError::AskRegistry { id, source }) => {
-                    shared.status.trouble("registry", "RegistryUnreachable", format!("schema {id}: {source}"));
-                }
-                Err(error) => return Err(error.into()),
-            }
-            if shared.stop.wait(backoff.next()) {
-                return Err(IngestError::Stopped);
-            }
-        }
-    }
-
-    fn feed(&mut self, shared: &Shared, decoded: &Decoded, end: i64) -> Result<(), IngestError> {
-        let undecodable: Vec<_> = decoded
-            .undecodable
-            .iter()
-            .map(|bad| Undecodable {
-                offset: Offset(bad.offset),
-                log_time: LogTime(bad.log_time),
-                reason: format!("{}: {}", bad.reason.code(), bad.reason),
-            })
-            .collect();
-        let emissions = self.lane.feed(&CoreFetch {
-            rows: &decoded.batch,
-            offsets: &decoded.offsets,
-            log_times: &decoded.log_times,
-            undecodable: &undecodable,
-            end: Offset(end),
+    fn feed(&mut self, shared: &Shared, read: &Read) -> Result<(), IngestError> {
+        let emissions = self.lane.feed(&Fetch {
+            rows: &read.rows,
+            offsets: &read.offsets,
+            log_times: &read.log_times,
+            undecodable: &read.undecodable,
+            end: read.end,
         })?;
         self.halt = emissions.halt;
         self.emit(shared, &emissions)
@@ -175,10 +113,7 @@ impl Owned {
     /// Sends what the lane gave out; it is acknowledged only after a flush.
     fn emit(&self, shared: &Shared, emissions: &Emissions) -> Result<(), IngestError> {
         for refused in &emissions.refused {
-            let records = self.fetch.records();
-            let found = records.binary_search_by_key(&refused.offset.0, Record::offset);
-            let record = &records[found.expect("a refused record is one of the fetch that was fed")];
-            dead_letter(shared, self.partition, record, refused)?;
+            self.reader.dead_letter(&shared.program, refused)?;
         }
         for emission in &emissions.items {
             match emission {
@@ -203,38 +138,54 @@ impl Owned {
     }
 
     fn send(&self, shared: &Shared, output: u32, content: Content) -> Result<(), IngestError> {
-        let (partition, incarnation, revision) = (self.partition, self.incarnation, shared.plan.revision);
+        let (partition, revision) = (self.partition, shared.plan.revision);
+        let incarnation = self.committed.progress.incarnation;
         let record = WireRecord { from: Sender { partition, incarnation, revision }, content };
-        shared.send_partial(output, &record)
+        shared.broker.send(output, &record)
     }
 
     /// Whether there is something to commit.
-    pub(super) fn is_dirty(&self) -> bool {
-        !self.lane.is_replaying() && self.lane.progress() != self.committed
+    pub fn is_dirty(&self) -> bool {
+        !self.lane.is_replaying() && self.reached(self.lane.progress()) != self.committed
     }
 
-    /// Commits what has been reached. Everything emitted must have been acknowledged.
+    /// What is to be committed when `progress` has been reached.
+    fn reached(&self, progress: Progress) -> CommittedProgress {
+        let idle = self.idle_at == Some(progress.position);
+        CommittedProgress { progress, idle, ..self.committed.clone() }
+    }
+
+    /// The second half of a cut: commits what has been reached. Everything emitted must have been acknowledged.
     pub(super) fn commit(&mut self, shared: &Shared) -> Result<(), IngestError> {
         if !self.is_dirty() {
             return Ok(());
         }
-        let progress = self.lane.progress();
-        commit(shared, self.partition, &progress)?;
-        self.committed = progress;
+        let reached = self.reached(self.lane.progress());
+        commit(shared, self.partition, &reached)?;
+        self.committed = reached;
         Ok(())
     }
 
-    /// Decrees the end of a bounded run: the decree is committed before its seal is sent.
-    pub(super) fn drain(&mut self, shared: &Shared, target: EventTime) -> Result<(), IngestError> {
+    /// Decrees the end of a bounded run, once this partition has been read: the decree is committed before its seal is sent.
+    pub fn drain(&mut self, shared: &Shared, target: EventTime) -> Result<(), IngestError> {
         if self.drained || !self.at_end() || self.lane.is_replaying() {
             return Ok(());
         }
-        let decreed = self.lane.decree(target)?;
-        shared.flush()?;
-        commit_surely(shared, self.partition, &decreed.progress)?;
-        self.emit(shared, &decreed.emissions)?;
-        shared.flush()?;
+        self.decree(shared, target)?;
         self.drained = true;
+        Ok(())
+    }
+
+    /// Raises the watermark to `target`.
+    fn decree(&mut self, shared: &Shared, target: EventTime) -> Result<(), IngestError> {
+        let decreed = self.lane.decree(target)?;
+        // What was emitted before must have arrived: the commit implies it.
+        shared.broker.flush()?;
+        let reached = self.reached(decreed.progress);
+        commit_surely(shared, self.partition, &reached)?;
+        self.committed = reached;
+        self.emit(shared, &decreed.emissions)?;
+        shared.broker.flush()?;
         // If it is not written down now, the next cut does it.
         match self.commit(shared) {
             Err(error) if error.retry() => Ok(()),
@@ -243,13 +194,13 @@ impl Owned {
     }
 
     /// What is known of the partition.
-    pub(super) fn report(&self) -> PartitionReport {
+    pub fn report(&self) -> PartitionReport {
         let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
         let windows = self.lane.open_windows();
         PartitionReport {
             partition: self.partition,
             position: self.lane.position().0,
-            committed: self.committed.position.0,
+            committed: self.committed.progress.position.0,
             end: None,
             replaying: self.lane.is_replaying(),
             watermark: time(self.lane.watermark()),
@@ -263,16 +214,15 @@ impl Owned {
     }
 }
 
-/// Commits `progress`, trying for a while.
-pub(super) fn commit(shared: &Shared, partition: i32, progress: &Progress) -> Result<(), IngestError> {
-    shared.consumer.commit(partition, progress.position.0, &encode(progress), COMMIT_WAIT)?;
-    Ok(())
+/// Commits `reached`.
+pub(super) fn commit(shared: &Shared, partition: i32, reached: &CommittedProgress) -> Result<(), IngestError> {
+    shared.broker.commit(partition, &Commit { position: reached.progress.position, metadata: encode(reached) })
 }
 
-/// Commits `progress`, however long the broker is away.
-fn commit_surely(shared: &Shared, partition: i32, progress: &Progress) -> Result<(), IngestError> {
+/// Commits `reached`, however long the broker is away.
+fn commit_surely(shared: &Shared, partition: i32, reached: &CommittedProgress) -> Result<(), IngestError> {
     loop {
-        match commit(shared, partition, progress) {
+        match commit(shared, partition, reached) {
             Err(error) if error.retry() => shared.status.trouble("commit", error.reason(), error.to_string()),
             committed => {
                 shared.status.recovered("commit");
@@ -282,13 +232,5 @@ fn commit_surely(shared: &Shared, partition: i32, progress: &Progress) -> Result
         if shared.stop.wait(COMMIT_PAUSE) {
             return Err(IngestError::Stopped);
         }
-    }
-}
-
-fn reason_of(error: &FetchError) -> &'static str {
-    match error {
-        FetchError::OffsetGone { .. } => "SourceDataLost",
-        FetchError::Refused { .. } => "TopicMissing",
-        FetchError::PartitionEnd { .. } | FetchError::Failed { .. } => "BrokerUnreachable",
     }
 }

@@ -3,27 +3,29 @@
 use chrono::{DateTime, SecondsFormat};
 use stream_core::{EventTime, Program, Reason, Refused};
 
-use super::{IngestError, Shared};
+use super::IngestError;
+use super::kafka::Kafka;
 use crate::produce::DeadLetter;
 use crate::source::batch::Record;
 
 /// Sends a refused record to the dead-letter topic.
 pub(super) fn dead_letter(
-    shared: &Shared,
+    kafka: &Kafka,
+    program: &Program,
     partition: i32,
     record: &Record,
     refused: &Refused,
 ) -> Result<(), IngestError> {
-    let (reason, rule, message) = words(&shared.program, &refused.reason);
+    let (reason, rule, message) = words(program, &refused.reason);
     let letter = DeadLetter {
-        pipeline: &shared.plan.name,
-        topic: &shared.plan.source.topic,
+        pipeline: &kafka.plan.name,
+        topic: &kafka.plan.source.topic,
         partition,
         reason,
         rule: rule.as_deref(),
         message: &message,
     };
-    shared.send_dead_letter(record, &letter)
+    kafka.send_dead_letter(record, &letter)
 }
 
 /// Reason, rule and message as they stand in the headers.

@@ -115,7 +115,7 @@ impl Output {
         complete: &Published,
         table: &Table,
     ) -> Result<Option<String>, PublishError> {
-        let names = persist_sink(publisher, || publisher.store.names(&table.folder))?;
+        let names = persist_sink(publisher, || publisher.files.names(&table.folder))?;
         let prefix = gold_prefix(complete, self.number);
         let foreign = |name: &String| name.starts_with(&prefix) && name.ends_with(".parquet") && *name != table.name;
         Ok(names.into_iter().find(foreign))
@@ -151,7 +151,7 @@ fn describe(divergence: &stream_core::Divergence) -> String {
 }
 
 fn write(publisher: &Publisher, table: &Table) -> Result<(), PublishError> {
-    persist_sink(publisher, || publisher.store.create(&table.path(), &table.bytes)).map(drop)
+    persist_sink(publisher, || publisher.files.create(&table.path(), &table.bytes)).map(drop)
 }
 
 /// Repeats `action` on the store until it succeeds: a full or missing disk stops publishing and loses nothing.

@@ -19,7 +19,7 @@ pub(crate) use watch::Watch;
 pub use watch::WatchError;
 
 /// Shared by the tasks of a worker.
-pub(crate) struct Quality {
+pub struct Quality {
     plan: Arc<Plan>,
     status: Arc<Status>,
     health: Mutex<Health>,
@@ -30,13 +30,13 @@ pub(crate) struct Quality {
 
 impl Quality {
     /// Nothing known yet.
-    pub(crate) fn new(plan: Arc<Plan>, status: Arc<Status>) -> Self {
+    pub fn new(plan: Arc<Plan>, status: Arc<Status>) -> Self {
         let health = Mutex::new(Health::new(rules(&plan)));
         Self { plan, status, health, known: AtomicBool::new(false), critical: AtomicBool::new(false) }
     }
 
     /// Takes in the report of a batch; one that is known already changes nothing.
-    pub(crate) fn observe(&self, partition: i32, body: &BatchBody) {
+    pub fn observe(&self, partition: i32, body: &BatchBody) {
         let batch = BatchName { partition: Partition(partition), first: Offset(body.first_offset) };
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         if health.observe(batch, LogTime(body.last_log_time), tallies(&self.plan, body)) {
@@ -61,18 +61,18 @@ impl Quality {
     }
 
     /// Whether the reports of the last span have been read.
-    pub(crate) fn is_known(&self) -> bool {
+    pub fn is_known(&self) -> bool {
         self.known.load(Ordering::Acquire)
     }
 
     /// Whether windows may be published. Tells when not.
-    pub(crate) fn may_publish(&self) -> bool {
+    pub fn may_publish(&self) -> bool {
         let free = self.plan.thresholds.on_critical == OnCritical::Report;
         self.may(free, "output", "OutputHeld", "windows are not published")
     }
 
     /// Whether records may be read. Tells when not.
-    pub(crate) fn may_read(&self) -> bool {
+    pub fn may_read(&self) -> bool {
         let free = self.plan.thresholds.on_critical != OnCritical::Suspend;
         self.may(free, "quality", "QualitySuspended", "nothing is read until a person acts")
     }

@@ -30,6 +30,7 @@ impl Lane {
         self.batch_before = None;
         self.watermark = self.watermark.max(decree.watermark);
         self.seal(decree.at, loud, out)?;
+        self.history = self.history.with(&decree);
         // One for each position is enough, the last.
         self.decrees.retain(|earlier| earlier.at != decree.at);
         self.decrees.push(decree);

@@ -1,0 +1,108 @@
+//! The seam of ingest: everything that taking over, reading, cutting and decreeing do to the world.
+//!
+//! [`super::LaneWork`], [`super::Owned`] and [`super::Drain`] decide when each effect happens and in which order; they run on
+//! one thread, ask no clock (time is an argument) and know Kafka and the disk by these traits alone. `kafka.rs` and
+//! `crate::volume` are the real world; a simulation is another one. Calls are made per fetch, cut or take-over, never per record.
+//!
+//! What the callers rely on:
+//! - [`Broker::send`] and [`Reader::dead_letter`] only put records on their way, those of one partition in order;
+//!   [`Broker::flush`] returns when all that was sent before has arrived;
+//! - [`Broker::commit`] returns when the broker has the commit. An error does not say that it has not;
+//! - an error with [`IngestError::retry`] may go away by itself; [`IngestError::Stopped`] ends the caller where it stands, as a
+//!   crash would, and is what a simulated crash returns.
+
+use arrow::array::RecordBatch;
+use schemas::wire::Record;
+use stream_core::{Offset, Point, Program, Refused, Undecodable};
+
+use super::IngestError;
+
+/// The source topic, the group's commits and the topics that are written to.
+pub trait Broker: Send + Sync {
+    /// Whether the topics that are written to exist: what is sent to one that is missing is lost.
+    fn expect_outputs(&self) -> Result<(), IngestError>;
+
+    /// The source topic's identity: a topic that was deleted and created again under its name has another. `None` when the
+    /// broker gives none.
+    fn topic_id(&self) -> Result<Option<String>, IngestError>;
+
+    /// The ends of a partition's log, asked for now.
+    fn ends(&self, partition: i32) -> Result<Ends, IngestError>;
+
+    /// What the group has committed for these partitions, in their order.
+    fn committed(&self, partitions: &[i32]) -> Result<Vec<Option<Commit>>, IngestError>;
+
+    /// Commits `commit` for `partition`; its error is [`IngestError::is_lost_partition`] when the partition is another worker's.
+    fn commit(&self, partition: i32, commit: &Commit) -> Result<(), IngestError>;
+
+    /// Begins to read `partition` at `from`.
+    fn open(&self, partition: i32, from: &Point) -> Result<Box<dyn Reader>, IngestError>;
+
+    /// Puts a record on its way to partition `output` of the partials topic.
+    fn send(&self, output: u32, record: &Record) -> Result<(), IngestError>;
+
+    /// Waits until everything sent is acknowledged.
+    fn flush(&self) -> Result<(), IngestError>;
+}
+
+/// One partition's records in the order of the log, each once.
+pub trait Reader: Send {
+    /// The next records, if there are any now, as one decoded fetch that does not reach beyond `until`. `position` is the next
+    /// record that the lane expects.
+    fn read(&mut self, position: Offset, until: Offset) -> Result<Read, IngestError>;
+
+    /// Puts a record of the fetch that was read last, which `program` refused, on its way to the dead-letter topic.
+    fn dead_letter(&self, program: &Program, refused: &Refused) -> Result<(), IngestError>;
+}
+
+/// What one read gave.
+#[derive(Debug)]
+pub struct Read {
+    /// The decodable records in the reader's Arrow schema.
+    pub rows: RecordBatch,
+    /// Offset of each row, rising.
+    pub offsets: Vec<i64>,
+    /// Log time of each row.
+    pub log_times: Vec<i64>,
+    /// The other records, in offset order.
+    pub undecodable: Vec<Undecodable>,
+    /// The position behind what was read: at or after the position that was asked for, beyond the last record where the log is
+    /// known to hold none.
+    pub end: Offset,
+}
+
+impl Read {
+    /// How many records were read.
+    pub fn records(&self) -> usize {
+        self.offsets.len() + self.undecodable.len()
+    }
+}
+
+/// The ends of a partition's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// The first offset that can still be read.
+    pub low: Offset,
+    /// The offset behind the last record that can be read: the last stable one if uncommitted records are not read.
+    pub stable: Offset,
+    /// The offset behind the last record.
+    pub high: Offset,
+}
+
+/// A commit of the group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// The next record to read.
+    pub position: Offset,
+    /// Progress as text, see [`crate::progress`].
+    pub metadata: String,
+}
+
+/// What the clocks say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds since some fixed moment; never goes back. All intervals are measured with it.
+    pub ticks: u64,
+    /// Milliseconds since the epoch, UTC, as far as this machine knows.
+    pub wall: i64,
+}

@@ -1,0 +1,240 @@
+//! The real world of ingest: Kafka through librdkafka, records decoded with the registry's schemas.
+//!
+//! Whatever is away is waited for with the worker's stop in view, and told in the status; nothing is skipped.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use plan::{Isolation, Plan};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use schemas::wire;
+use stream_core::{LogTime, Offset, Point, Program, Refused, Undecodable};
+
+use super::IngestError;
+use super::effects::{Broker, Commit, Ends, Read, Reader};
+use super::refused::dead_letter;
+use crate::client::client;
+use crate::decode::{DecodeError, Decoded, Decoder, LogClock, WriterSchemas};
+use crate::produce::{DeadLetter, ProduceError, Producer};
+use crate::source::batch::{Fetch, FetchError, PartitionQueue, Record};
+use crate::source::{Consumer, SourceError};
+use crate::status::Status;
+use crate::stop::{Backoff, Stop};
+
+/// How long a question to the broker may take.
+const ASK: Duration = Duration::from_secs(5);
+/// How long a read waits for a full fetch.
+const READ_WAIT: Duration = Duration::from_millis(5);
+/// How long a commit is tried before the lane goes on and tries again at its next cut.
+const COMMIT_WAIT: Duration = Duration::from_secs(5);
+/// How long a wait for acknowledgements, or for room, lasts before it is told; it goes on.
+const TELL_AFTER: Duration = Duration::from_secs(10);
+/// How often a waiting lane looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(250);
+/// How long acknowledgements are still waited for when the worker is to stop.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
+/// The clients of one worker.
+pub(crate) struct Kafka {
+    pub plan: Arc<Plan>,
+    pub consumer: Arc<Consumer>,
+    pub producer: Producer,
+    pub schemas: Arc<dyn WriterSchemas + Send + Sync>,
+    pub status: Arc<Status>,
+    pub stop: Stop,
+    /// Most records of one fetch.
+    pub fetch_records: usize,
+    /// Sees records of open transactions too, for the true end of a log.
+    pub asker: OnceLock<BaseConsumer>,
+}
+
+impl Kafka {
+    pub(super) fn send_dead_letter(&self, record: &Record, letter: &DeadLetter<'_>) -> Result<(), IngestError> {
+        self.insist(|_| self.producer.send_dead_letter(&self.plan.dead_letter_topic, record, letter))
+    }
+
+    /// The end of the log, records of open transactions included.
+    fn high(&self, partition: i32) -> Result<i64, SourceError> {
+        let failed = |source| SourceError::AskWatermarks { partition, source };
+        if self.asker.get().is_none() {
+            let asker = client(&self.plan).set("isolation.level", "read_uncommitted").create().map_err(failed)?;
+            // Another lane may have been faster; its client does as well.
+            let _ = self.asker.set(asker);
+        }
+        let asker = self.asker.get().expect("it was just set");
+        asker.fetch_watermarks(&self.plan.source.topic, partition, ASK).map(|(_, high)| high).map_err(failed)
+    }
+
+    /// Repeats what the producer could not do in time; `action` is told how long that has lasted.
+    fn insist(&self, action: impl Fn(Duration) -> Result<(), ProduceError>) -> Result<(), IngestError> {
+        let begun = Instant::now();
+        let (mut told, mut last) = (false, None);
+        loop {
+            let error = match action(begun.elapsed()) {
+                Ok(()) => break,
+                Err(error) if error.retry() => error,
+                Err(error) => return Err(error.into()),
+            };
+            let now = Instant::now();
+            if self.stop.is_requested() && now >= *last.get_or_insert(now + LAST_WAIT) {
+                return Err(IngestError::Stopped);
+            }
+            if begun.elapsed() >= TELL_AFTER {
+                told = true;
+                self.status.trouble("producer", "BrokerUnreachable", error.to_string());
+            }
+        }
+        if told {
+            self.status.recovered("producer");
+        }
+        Ok(())
+    }
+}
+
+impl Broker for Arc<Kafka> {
+    fn expect_outputs(&self) -> Result<(), IngestError> {
+        for topic in [&self.plan.partials_topic, &self.plan.dead_letter_topic] {
+            self.consumer.expect_topic(topic, ASK)?;
+        }
+        Ok(())
+    }
+
+    fn topic_id(&self) -> Result<Option<String>, IngestError> {
+        Ok(None)
+    }
+
+    fn ends(&self, partition: i32) -> Result<Ends, IngestError> {
+        let log = self.consumer.watermarks(partition, ASK)?;
+        let high = match self.plan.source.isolation {
+            Isolation::ReadUncommitted => log.high,
+            Isolation::ReadCommitted => self.high(partition)?,
+        };
+        Ok(Ends { low: Offset(log.low), stable: Offset(log.high), high: Offset(high) })
+    }
+
+    fn committed(&self, partitions: &[i32]) -> Result<Vec<Option<Commit>>, IngestError> {
+        let committed = self.consumer.committed_with_metadata(partitions, ASK)?;
+        let commit = |committed: crate::source::Committed| {
+            Some(Commit { position: Offset(committed.offset?), metadata: committed.metadata })
+        };
+        Ok(committed.into_iter().map(commit).collect())
+    }
+
+    fn commit(&self, partition: i32, commit: &Commit) -> Result<(), IngestError> {
+        Ok(self.consumer.commit(partition, commit.position.0, &commit.metadata, COMMIT_WAIT)?)
+    }
+
+    fn open(&self, partition: i32, from: &Point) -> Result<Box<dyn Reader>, IngestError> {
+        let decoder = Decoder::new(self.schemas.clone(), &self.plan.reader_schema, self.plan.arrow_schema.clone());
+        Ok(Box::new(KafkaReader {
+            kafka: self.clone(),
+            partition,
+            queue: self.consumer.start(partition, from.offset.0)?,
+            fetch: Fetch::with_capacity(self.fetch_records),
+            decoder,
+            clock: LogClock::resume(from.log_time.0.max(0)),
+        }))
+    }
+
+    fn send(&self, output: u32, record: &wire::Record) -> Result<(), IngestError> {
+        let revision = record.from.revision.to_string();
+        let incarnation = record.from.incarnation.to_string();
+        let headers = [
+            (wire::KIND_HEADER, record.content.kind().as_bytes()),
+            (wire::REVISION_HEADER, revision.as_bytes()),
+            (wire::INCARNATION_HEADER, incarnation.as_bytes()),
+        ];
+        let key = record.from.partition.to_string();
+        let value = record.encode()?;
+        let topic = &self.plan.partials_topic;
+        self.insist(|_| self.producer.send(topic, output as i32, Some(key.as_bytes()), Some(&value), &headers))
+    }
+
+    /// However long the broker is away; a little while only when the worker is to stop.
+    fn flush(&self) -> Result<(), IngestError> {
+        self.insist(|waited| match self.producer.flush_acked(LOOK) {
+            Err(ProduceError::AwaitAcks { in_flight, waited: last, last_words }) => {
+                Err(ProduceError::AwaitAcks { in_flight, waited: waited + last, last_words })
+            }
+            flushed => flushed,
+        })
+    }
+}
+
+/// A partition's queue and its decoder.
+struct KafkaReader {
+    kafka: Arc<Kafka>,
+    partition: i32,
+    queue: PartitionQueue,
+    fetch: Fetch,
+    decoder: Decoder<Arc<dyn WriterSchemas + Send + Sync>>,
+    clock: LogClock,
+}
+
+impl Reader for KafkaReader {
+    fn read(&mut self, position: Offset, until: Offset) -> Result<Read, IngestError> {
+        self.queue.read(&mut self.fetch, READ_WAIT);
+        let status = &self.kafka.status;
+        let task = format!("partition {}", self.partition);
+        let count = self.fetch.records().partition_point(|record| record.offset() < until.0);
+        let mut end = self.fetch.records()[..count].last().map_or(position.0, |last| last.offset() + 1);
+        for error in self.fetch.errors() {
+            match error {
+                FetchError::PartitionEnd { offset, .. } => end = end.max((*offset).min(until.0)),
+                error => status.trouble(&task, reason_of(error), error.to_string()),
+            }
+        }
+        if count == 0 {
+            let rows = RecordBatch::new_empty(self.decoder.schema());
+            let (offsets, log_times, undecodable) = (Vec::new(), Vec::new(), Vec::new());
+            return Ok(Read { rows, offsets, log_times, undecodable, end: Offset(end) });
+        }
+        status.recovered(&task);
+        let Decoded { batch, offsets, log_times, undecodable } = self.decode(count)?;
+        let undecodable = undecodable.into_iter().map(|bad| Undecodable {
+            offset: Offset(bad.offset),
+            log_time: LogTime(bad.log_time),
+            reason: format!("{}: {}", bad.reason.code(), bad.reason),
+        });
+        Ok(Read { rows: batch, offsets, log_times, undecodable: undecodable.collect(), end: Offset(end) })
+    }
+
+    fn dead_letter(&self, program: &Program, refused: &Refused) -> Result<(), IngestError> {
+        let records = self.fetch.records();
+        let found = records.binary_search_by_key(&refused.offset.0, Record::offset);
+        let record = &records[found.expect("a refused record is one of the fetch that was read")];
+        dead_letter(&self.kafka, program, self.partition, record, refused)
+    }
+}
+
+impl KafkaReader {
+    /// Decodes the first `count` records of the fetch, waiting for the registry as long as it takes.
+    fn decode(&mut self, count: usize) -> Result<Decoded, IngestError> {
+        let mut backoff = Backoff::default();
+        let status = &self.kafka.status;
+        loop {
+            match self.decoder.decode(&self.fetch.records()[..count], &mut self.clock) {
+                Ok(decoded) => {
+                    status.recovered("registry");
+                    return Ok(decoded);
+                }
+                Err(DecodeError::AskRegistry { id, source }) => {
+                    status.trouble("registry", "RegistryUnreachable", format!("schema {id}: {source}"));
+                }
+                Err(error) => return Err(error.into()),
+            }
+            if self.kafka.stop.wait(backoff.next()) {
+                return Err(IngestError::Stopped);
+            }
+        }
+    }
+}
+
+fn reason_of(error: &FetchError) -> &'static str {
+    match error {
+        FetchError::OffsetGone { .. } => "SourceDataLost",
+        FetchError::Refused { .. } => "TopicMissing",
+        FetchError::PartitionEnd { .. } | FetchError::Failed { .. } => "BrokerUnreachable",
+    }
+}

@@ -1,0 +1,158 @@
+//! Publishing without its thread: what is taken up, taken in, written and committed.
+//!
+//! What it keeps true: progress is committed only after everything before it is on the disk, so a restart writes nothing twice
+//! and misses nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plan::Plan;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use stream_core::{CollectorProgress, Offset, Program};
+
+use super::PublishError;
+use super::effects::{Commits, Files};
+use super::output::Output;
+use crate::progress::{decode_collector, encode_collector};
+use crate::quality::Quality;
+use crate::source::{WhoActs, classify};
+use crate::status::Status;
+use crate::stop::{Backoff, Stop};
+
+/// Everything that publishing needs.
+pub struct Publisher {
+    /// The pipeline.
+    pub plan: Arc<Plan>,
+    /// Its meaning.
+    pub program: Arc<Program>,
+    /// Where tables go.
+    pub files: Box<dyn Files>,
+    /// Where progress goes.
+    pub commits: Box<dyn Commits>,
+    /// What the worker knows of itself.
+    pub status: Arc<Status>,
+    /// Told of every batch report; says whether windows may be published.
+    pub quality: Arc<Quality>,
+    /// Asked wherever something is waited for.
+    pub stop: Stop,
+}
+
+/// The partitions of the partials topic that are published here.
+pub struct Publishing {
+    outputs: BTreeMap<i32, Output>,
+}
+
+impl Publishing {
+    /// Reads the committed progress of every partition. Messages must then be taken in from [`Self::starts`] on.
+    pub fn take_up(publisher: &Publisher) -> Result<Self, PublishError> {
+        let outputs: Vec<i32> = (0..publisher.plan.partials_partitions as i32).collect();
+        let what = "the committed publish progress";
+        let committed = publisher.persist(what, || publisher.commits.committed(&outputs))?;
+        let partitions = publisher.plan.source.partitions as usize;
+        let take_up = |(output, committed): (i32, Option<(Offset, String)>)| {
+            let progress = if let Some((position, metadata)) = committed {
+                decode_collector(position, &metadata, partitions)
+                    .map_err(|source| PublishError::ReadProgress { output, source })?
+            } else {
+                let low = publisher.persist("the log start", || publisher.commits.low(output))?;
+                CollectorProgress::start(low, partitions)
+            };
+            Ok((output, Output::resume(output, publisher.program.clone(), &progress)))
+        };
+        let outputs = outputs.iter().copied().zip(committed).map(take_up).collect::<Result<_, PublishError>>()?;
+        Ok(Self { outputs })
+    }
+
+    /// From where on each partition must be read.
+    pub fn starts(&self) -> Vec<(i32, Offset)> {
+        self.outputs.iter().map(|(number, output)| (*number, Offset(output.position()))).collect()
+    }
+
+    /// Takes in the message at offset `at` of partition `output`.
+    pub fn take_in(&mut self, publisher: &Publisher, output: i32, at: i64, value: &[u8]) -> Result<(), PublishError> {
+        self.outputs.get_mut(&output).map_or(Ok(()), |output| output.take_in(publisher, at, value))
+    }
+
+    /// Writes every window that is complete.
+    pub fn write_complete(&mut self, publisher: &Publisher) -> Result<(), PublishError> {
+        let may_publish = publisher.quality.may_publish();
+        for output in self.outputs.values_mut() {
+            if may_publish {
+                output.write_complete(publisher)?;
+            }
+            publisher.status.set_output(output.report());
+        }
+        Ok(())
+    }
+
+    /// Whether everything before `ends` has been taken in.
+    pub fn is_past(&self, ends: &BTreeMap<i32, i64>) -> bool {
+        ends.iter().all(|(output, end)| self.outputs[output].position() >= *end)
+    }
+
+    /// Writes progress down, if there is any; whether nothing is left to be written down.
+    pub fn commit(&mut self, publisher: &Publisher) -> bool {
+        let reached: Vec<_> = self
+            .outputs
+            .iter()
+            .map(|(number, output)| (*number, output.progress()))
+            .filter(|(number, progress)| !self.outputs[number].is_committed(progress))
+            .collect();
+        if reached.is_empty() {
+            return true;
+        }
+        let list: Vec<_> =
+            reached.iter().map(|(output, progress)| (*output, progress.position, encode_collector(progress))).collect();
+        if let Err(error) = publisher.commits.commit(&list) {
+            // Not written down is only slower: a restart reads from the last commit, and finds the files.
+            let message = format!("the publish progress could not be committed: {error}");
+            publisher.status.trouble("publish commit", reason(&error), message);
+            return false;
+        }
+        publisher.status.recovered("publish commit");
+        for (number, progress) in reached {
+            if let Some(output) = self.outputs.get_mut(&number) {
+                output.set_committed(progress);
+            }
+        }
+        true
+    }
+}
+
+impl Publisher {
+    /// Repeats `action` until it succeeds or the worker is to stop.
+    pub(super) fn persist<T>(
+        &self,
+        what: &str,
+        mut action: impl FnMut() -> Result<T, KafkaError>,
+    ) -> Result<T, PublishError> {
+        let mut backoff = Backoff::default();
+        loop {
+            match action() {
+                Ok(done) => {
+                    self.status.recovered(what);
+                    return Ok(done);
+                }
+                Err(error) => {
+                    let message = match reason(&error) {
+                        "TopicMissing" => format!("topic '{}' does not exist at the broker", self.plan.partials_topic),
+                        _ => format!("{what} could not be asked for: {error}"),
+                    };
+                    self.status.trouble(what, reason(&error), message);
+                }
+            }
+            if self.stop.wait(backoff.next()) {
+                return Err(PublishError::Stopped);
+            }
+        }
+    }
+}
+
+/// A stable word for the status.
+pub(super) fn reason(error: &KafkaError) -> &'static str {
+    match error.rdkafka_error_code() {
+        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => "TopicMissing",
+        _ if classify(error).0 == WhoActs::User => "BrokerRefuses",
+        _ => "BrokerUnreachable",
+    }
+}
