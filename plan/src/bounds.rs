@@ -28,7 +28,9 @@ pub(crate) fn check(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) {
 
 fn walk(value: &Value, schema: &Value, path: &Path, problems: &mut Vec<Problem>) {
     let choices = schema["anyOf"].as_array().map(Vec::as_slice).unwrap_or_default();
-    choices.iter().for_each(|choice| walk(value, choice, path, problems));
+    for choice in choices {
+        walk(value, choice, path, problems);
+    }
     match value {
         Value::String(text) => characters(text, schema, path, problems),
         Value::Number(number) => range(number.as_f64().unwrap_or_default(), number, schema, path, problems),

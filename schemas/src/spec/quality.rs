@@ -191,9 +191,10 @@ pub(super) fn refusing_rules(rules: &str) -> String {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = [
     rule(format!("[has(self.required), has(self.oneOf), {BOUNDED}, has(self.matches), has(self.maxLatency), \
-                  has(self.expression)].filter(kind, kind).size() == 1"),
+                  has(self.expression), has(self.unique)].filter(kind, kind).size() == 1"),
         "allowed is exactly one of 'required', 'oneOf', bounds ('min', 'max', 'exclusiveMin', 'exclusiveMax'), 'matches', \
-         'maxLatency' and 'expression'"),
+         'maxLatency', 'expression' and 'unique'"),
+    rule_at(".onViolation", "!has(self.unique) || self.onViolation == 'Report'", "a 'unique' rule can only be reported"),
     rule_at(".field", format!("has(self.field) || !({FIELDED})"), "'oneOf', bounds and 'matches' need a 'field'"),
     rule_at(".field", format!("!has(self.field) || {FIELDED}"), "'field' is allowed with 'oneOf', bounds and 'matches' only"),
 ]))]
@@ -244,6 +245,7 @@ pub struct Rule {
     pub expression: Option<String>,
     /// The source's `eventId`: every duplicate breaks the rule, so that its threshold is about the share of duplicates. Needs
     /// `onViolation: Report`; duplicates are never counted anyway.
+    #[schemars(length(min = 1, max = 255))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique: Option<String>,
     /// What happens to a record that breaks the rule.

@@ -124,6 +124,7 @@ fn environment(with_secrets: bool) -> Vec<EnvVar> {
         value("SLUICE_PIPELINE", format!("{CONFIG_AT}/pipeline.json")),
         value("SLUICE_EPOCHS", format!("{CONFIG_AT}/epochs.json")),
         value("SLUICE_CHECKPOINTS", format!("{VOLUME_AT}/checkpoints")),
+        value("SLUICE_SCHEMAS", format!("{VOLUME_AT}/schemas")),
     ];
     if with_secrets {
         variables.push(value("SLUICE_SECRETS", SECRETS_AT.to_owned()));
