@@ -7,11 +7,11 @@ ifeq ($(CI),true)
 export CARGO_TARGET_DIR ?= $(SLUICE_CACHE)/target
 endif
 
-BINARIES := sluice sluice-worker sluice-bench
+BINARIES := sluice sluice-worker sluice-operator sluice-bench
 DEMO := bin/sluice dev examples/revenue-5m.yaml --generate 2000000 --bounded --data demo-data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-test build demo test test-fast sim chaos bench fmt lint clean
+.PHONY: help setup setup-build setup-test build demo test test-fast sim chaos e2e e2e-long kind-e2e kind bench generate fmt lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -22,9 +22,9 @@ setup-build: ## install what `make build` and `make demo` need
 	@tests/setup/packages.sh build
 	@tests/setup/cargo-config.sh
 
-setup-test: setup-build ## install a Kafka, a registry and Python packages for the tests
+setup-test: setup-build ## install a Kafka, a registry, a Kubernetes and Python packages for the tests
 	@tests/setup/packages.sh test
-	@for part in kafka registry java python; do tests/setup/$$part.sh >/dev/null || exit 1; done
+	@for part in kafka registry java python cluster; do tests/setup/$$part.sh >/dev/null || exit 1; done
 
 build: setup-build ## release binaries, copied to bin/
 # The whole workspace at once, so that its dependencies are built with one set of features, and once.
@@ -55,9 +55,36 @@ chaos: export FAULTS ?= 100
 chaos: setup-test ## FAULTS faults while real workers read EVENTS events from a real Kafka; SEED chooses others
 	cargo test --release --workspace --bins --test chaos -- --ignored --nocapture
 
+# The first of these tests starts the cluster, and all of them share it. SLUICE_BIN=bin takes the binaries of `make build`.
+E2E := cargo test --workspace --test e2e -- --ignored --nocapture --test-threads=1
+
+e2e: setup-test ## chart, quickstart and every disturbance on a real Kubernetes (`make test` runs the quick ones)
+	tests/chart
+	cargo build --workspace --bins
+	$(E2E)
+
+e2e-long: setup-test ## the same with five minutes of outage and of rest, and 300 pipelines
+	cargo build --workspace --bins
+	SLUICE_OUTAGE=300 SLUICE_REST=300 SLUICE_PIPELINES=300 $(E2E)
+
+kind-e2e: setup-test ## the quickstart on kind, with a node image made here
+	cargo build --workspace --bins
+	SLUICE_E2E=kind $(E2E) first_pipeline
+
+kind: ## a kind cluster with Sluice on it, for people with Docker
+	kind create cluster --config kind-config.yaml
+	docker build --target operator --tag docker.io/sluice/sluice-operator:dev .
+	docker build --target worker --tag docker.io/sluice/sluice-worker:dev .
+	kind load docker-image --name sluice docker.io/sluice/sluice-operator:dev docker.io/sluice/sluice-worker:dev
+	helm upgrade --install sluice charts/sluice --namespace sluice-system --create-namespace \
+	  --set image.tag=dev --set worker.image.tag=dev --wait
+
 bench: setup-test build ## events per CPU-second, beside consuming alone
 	bin/sluice-bench core
 	bin/sluice-bench e2e
+
+generate: setup-build ## write the files that follow from the types again: crds/ and docs/reference/
+	SLUICE_GENERATE=1 cargo test --workspace --test generated
 
 fmt: ## format the code
 	cargo fmt --all

@@ -3,6 +3,7 @@
 mod cpu;
 mod endtoend;
 mod memory;
+mod restart;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -35,6 +36,12 @@ enum What {
         #[arg(long, default_value_t = 3)]
         runs: usize,
     },
+    /// Restarts with and without a checkpoint.
+    Restart {
+        /// Remembered ids, one measurement each.
+        #[arg(long, value_delimiter = ',', default_values_t = [100_000, 1_000_000, 10_000_000])]
+        ids: Vec<u64>,
+    },
     /// The whole pipeline against a real broker, beside consuming alone; in processes of their own, in turn.
     E2e {
         #[command(flatten)]
@@ -58,10 +65,24 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.what {
         What::Core { events, fetch, runs } => core(&load(&arguments.pipeline)?, events, fetch, runs),
+        What::Restart { ids } => restarts(&load(&arguments.pipeline)?, &ids),
         What::E2e { servers, events, rounds } => endtoend::compare(&servers, events, rounds),
         What::Run(work) => endtoend::run(&work),
         What::Consume(work) => endtoend::consume(&work),
     }
+}
+
+fn restarts(plan: &Plan, sizes: &[u64]) -> anyhow::Result<()> {
+    for ids in sizes {
+        let restart::Measured { ids, replay, restore, all, new, save } = restart::run(plan, *ids)?;
+        println!(
+            "{ids} ids: replay {:.2} s, from the checkpoint {:.3} s; checkpoint {all} bytes, the next one {new} bytes in {} ms",
+            replay.as_secs_f64(),
+            restore.as_secs_f64(),
+            save.as_millis(),
+        );
+    }
+    Ok(())
 }
 
 fn load(path: &str) -> anyhow::Result<Plan> {

@@ -13,10 +13,10 @@ use worker::source::batch::{Timestamp, TimestampKind};
 use crate::cpu;
 
 /// A record held in memory.
-struct Held {
-    offset: i64,
-    timestamp: i64,
-    value: Option<Vec<u8>>,
+pub(crate) struct Held {
+    pub offset: i64,
+    pub timestamp: i64,
+    pub value: Option<Vec<u8>>,
 }
 
 impl Framed for Held {
@@ -83,7 +83,7 @@ pub fn run(plan: &Plan, count: u64, partitions: u32, fetch: usize) -> anyhow::Re
     Ok(measured)
 }
 
-fn undecodable(decoded: &Decoded) -> Vec<Undecodable> {
+pub(crate) fn undecodable(decoded: &Decoded) -> Vec<Undecodable> {
     let bad = decoded.undecodable.iter().map(|bad| Undecodable {
         offset: Offset(bad.offset),
         log_time: LogTime(bad.log_time),

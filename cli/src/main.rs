@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use cli::{completion, dev, generate, query, validate};
+use cli::{completion, crd, dev, dlq, generate, quality, query, validate};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -38,6 +38,14 @@ enum Verb {
     /// Query the tables with SQL
     #[command(after_help = "Exit codes: 0 the query ran; 1 it did not, or the store is empty; 2 wrong usage")]
     Query(query::QueryArgs),
+    /// Print the definition of the resource: sluice crd | kubectl apply --server-side -f -
+    Crd,
+    /// What was refused, why, and back into the topic
+    #[command(after_help = "Exit codes: 0 done; 1 it failed; 2 wrong usage")]
+    Dlq(dlq::DlqArgs),
+    /// Try rules before they are applied
+    #[command(after_help = "Exit codes: 0 done; 1 it failed; 2 wrong usage")]
+    Quality(quality::QualityArgs),
     /// Print the completion for a shell
     Completion(completion::CompletionArgs),
 }
@@ -50,6 +58,9 @@ fn main() -> ExitCode {
         Verb::Validate(args) => validate::run(&args, &mut out).map_err(anyhow::Error::from),
         Verb::Generate(args) => generate::run(&args).map(|_| ExitCode::SUCCESS).map_err(anyhow::Error::from),
         Verb::Query(args) => query::run(&args, &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
+        Verb::Crd => crd::run(&mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
+        Verb::Dlq(args) => dlq::run(&args, &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
+        Verb::Quality(args) => quality::run(&args, &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
         Verb::Completion(args) => {
             completion::run(&args, Sluice::command(), &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from)
         }

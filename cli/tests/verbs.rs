@@ -44,6 +44,14 @@ fn a_generated_run_equals_its_truth_and_can_be_queried() {
 }
 
 #[test]
+fn the_definition_is_printed_as_it_lies_in_the_repository() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let printed = sluice(folder.path(), &["crd"]);
+    assert_eq!((out(&printed).as_str(), printed.status.code()), (cli::crd::DEFINITION, Some(0)));
+    assert!(cli::crd::DEFINITION.contains("\nkind: CustomResourceDefinition\n"));
+}
+
+#[test]
 fn wrong_usage_and_wrong_manifests_have_their_exit_codes() {
     let folder = tempfile::tempdir().expect("a folder");
     let bad = folder.path().join("bad.yaml");

@@ -1,1 +1,9 @@
 //! The operator: `AnalyticsPipeline` resources become topics, schemas and workers.
+
+pub mod api;
+pub mod controller;
+pub mod leader;
+pub mod names;
+pub mod reconcile;
+pub mod telemetry;
+pub mod world;

@@ -1,3 +1,212 @@
-//! `sluice-operator`: runs the controller until it is told to stop.
+//! `sluice-operator`: runs the controller while it leads, until it is told to stop.
+//!
+//! What it needs of the cluster (the chart grants exactly this):
+//!
+//! | group | resources | verbs |
+//! |---|---|---|
+//! | `sluice.dev` | `analyticspipelines` | get, list, watch, patch |
+//! | `sluice.dev` | `analyticspipelines/status` | patch |
+//! | core | `configmaps`, `services`, `serviceaccounts` | get, list, watch, create, patch, delete |
+//! | core | `secrets` | get |
+//! | core | `pods` | get, list, watch, delete |
+//! | core | `persistentvolumeclaims` | get, list, watch, patch |
+//! | core | `events` | list |
+//! | `events.k8s.io` | `events` | create |
+//! | `apps` | `statefulsets` | get, list, watch, create, patch, delete |
+//! | `policy` | `poddisruptionbudgets` | get, list, watch, create, patch, delete |
+//! | `networking.k8s.io` | `networkpolicies` | get, list, watch, create, patch, delete |
+//! | `monitoring.coreos.com` | `servicemonitors` | get, list, watch, create, patch, delete |
+//! | `coordination.k8s.io`, in the lease's namespace | `leases` | get, create, patch |
+//!
+//! With `--namespace` all but the lease's may be a Role in that namespace. No cluster-wide right is needed then.
 
-fn main() {}
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum::http::{HeaderValue, header};
+use clap::Parser;
+use kube::{Client, Config};
+use operator::controller::{self, Scope};
+use operator::leader::{Campaign, Election, Term};
+use operator::reconcile::{Settings, build::Defaults};
+use operator::telemetry::Telemetry;
+use operator::world::{KubernetesApi, MayWrite, RealWorld};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const USER_AGENT: &str = concat!("sluice-operator/", env!("CARGO_PKG_VERSION"));
+
+/// Turns `AnalyticsPipeline` resources into topics, schemas and workers.
+///
+/// Exit codes: 0 after SIGTERM or SIGINT, 1 when it cannot begin or a task ended unexpectedly.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Ask the operator at this address whether it is ready, and end: for `helm test`, whose pod has no other program.
+    #[arg(long, value_name = "URL")]
+    probe: Option<String>,
+    /// Only pipelines in this namespace. Absent: all namespaces.
+    #[arg(long, env = "SLUICE_NAMESPACE")]
+    namespace: Option<String>,
+    /// Image of the workers, where a pipeline names none.
+    #[arg(long, env = "SLUICE_WORKER_IMAGE", required_unless_present = "probe")]
+    worker_image: Option<String>,
+    /// Pull policy of the workers' image. Absent: Kubernetes' default.
+    #[arg(long, env = "SLUICE_WORKER_PULL_POLICY", value_parser = ["Always", "IfNotPresent", "Never"])]
+    worker_pull_policy: Option<String>,
+    /// Namespace of the lease by which one operator of several leads.
+    #[arg(long, env = "SLUICE_LEASE_NAMESPACE", default_value = "default")]
+    lease_namespace: String,
+    /// Name of the lease.
+    #[arg(long, env = "SLUICE_LEASE_NAME", default_value = "sluice-operator")]
+    lease_name: String,
+    /// Work without a lease: only where no second operator can be.
+    #[arg(long, env = "SLUICE_NO_LEASE")]
+    no_lease: bool,
+    /// Who this operator is among several: its pod.
+    #[arg(long, env = "POD_NAME", default_value_t = format!("sluice-operator-{}", std::process::id()))]
+    identity: String,
+    /// Where `/livez`, `/readyz` and `/metrics` listen.
+    #[arg(long, env = "SLUICE_HTTP", default_value = "0.0.0.0:8080")]
+    http: SocketAddr,
+    /// Seconds between two looks at a pipeline at which nothing is going on.
+    #[arg(long, env = "SLUICE_LOOK_EVERY", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..))]
+    look_every: u64,
+    /// Seconds between two looks while something is on its way.
+    #[arg(long, env = "SLUICE_LOOK_SOON", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    look_soon: u64,
+    /// Seconds for which deleting topics and subjects is tried.
+    #[arg(long, env = "SLUICE_DELETION_DEADLINE", default_value_t = 300)]
+    deletion_deadline: u64,
+    /// Most pipelines that are worked on at a time.
+    #[arg(long, env = "SLUICE_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    concurrency: u16,
+}
+
+impl Arguments {
+    fn settings(&self) -> Settings {
+        Settings {
+            defaults: Defaults {
+                worker_image: self.worker_image.clone().unwrap_or_default(),
+                pull_policy: self.worker_pull_policy.clone(),
+            },
+            look_every: Duration::from_secs(self.look_every),
+            look_soon: Duration::from_secs(self.look_soon),
+            deletion_deadline: Duration::from_secs(self.deletion_deadline),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
+        .with_writer(std::io::stderr)
+        .init();
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let ended = runtime.context("cannot start the runtime").and_then(|runtime| runtime.block_on(run(&arguments)));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Asks another operator whether it is ready.
+async fn probe(url: &str) -> anyhow::Result<()> {
+    let answer = reqwest::Client::new().get(url).timeout(Duration::from_secs(10)).send().await;
+    let answer = answer.with_context(|| format!("'{url}' does not answer"))?;
+    let (status, said) = (answer.status(), answer.text().await?);
+    println!("{status}: {said}");
+    if status.is_success() { Ok(()) } else { bail!("'{url}' answers {status}: {said}") }
+}
+
+async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(url) = &arguments.probe {
+        return probe(url).await;
+    }
+    let telemetry = Arc::new(Telemetry::default());
+    telemetry.serve(arguments.http).with_context(|| format!("cannot listen on '{}'", arguments.http))?;
+    let stop = stop_on_signals()?;
+    let client = client().await?;
+    if arguments.no_lease {
+        telemetry.leads(true);
+        return tokio::select! {
+            () = work(arguments, &client, Arc::new(Term::endless()), &telemetry) => bail!("the controller ended"),
+            () = stop.cancelled() => Ok(()),
+        };
+    }
+    let election = Election {
+        namespace: arguments.lease_namespace.clone(),
+        name: arguments.lease_name.clone(),
+        identity: arguments.identity.clone(),
+    };
+    let mut campaign = Campaign::begin(client.clone(), &election, telemetry.clone())
+        .await
+        .with_context(|| format!("cannot have the lease '{}/{}'", election.namespace, election.name))?;
+    let ended = lead(arguments, &client, &mut campaign, &telemetry, &stop).await;
+    campaign.end().await;
+    ended
+}
+
+/// Cancelled by SIGTERM or SIGINT.
+fn stop_on_signals() -> anyhow::Result<CancellationToken> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: ending"),
+        }
+        told.cancel();
+    });
+    Ok(stop)
+}
+
+async fn client() -> anyhow::Result<Client> {
+    let mut config = Config::infer().await.context("cannot find out how to reach the API server")?;
+    config.headers.push((header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
+    Ok(Client::try_from(config)?)
+}
+
+/// Works while the lease is held. When it is lost, everything that is under way is dropped.
+async fn lead(
+    arguments: &Arguments,
+    client: &Client,
+    campaign: &mut Campaign,
+    telemetry: &Arc<Telemetry>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            leads = campaign.leads.wait_for(|leads| *leads) => drop(leads.context("the lease's task ended")?),
+            () = stop.cancelled() => return Ok(()),
+        }
+        tracing::info!(identity = arguments.identity, "leading");
+        telemetry.leads(true);
+        tokio::select! {
+            () = work(arguments, client, campaign.term.clone(), telemetry) => bail!("the controller ended"),
+            leads = campaign.leads.wait_for(|leads| !*leads) => drop(leads.context("the lease's task ended")?),
+            () = stop.cancelled() => return Ok(()),
+        }
+        telemetry.leads(false);
+        tracing::warn!(identity = arguments.identity, "the lease is lost");
+    }
+}
+
+async fn work(arguments: &Arguments, client: &Client, gate: Arc<dyn MayWrite>, telemetry: &Arc<Telemetry>) {
+    let cluster = KubernetesApi::new(client.clone(), gate, arguments.identity.clone());
+    let world = Arc::new(RealWorld::new(cluster));
+    let scope = Scope { namespace: arguments.namespace.clone(), concurrency: arguments.concurrency };
+    controller::run(client.clone(), world, arguments.settings(), &scope, telemetry.clone()).await;
+}

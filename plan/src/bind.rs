@@ -7,11 +7,11 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 use datafusion_common::DFSchema;
 use datafusion_physical_expr::PhysicalExpr;
-use schemas::spec::{AnalyticsPipeline, AnalyticsPipelineSpec};
+use schemas::spec::{AnalyticsPipeline, AnalyticsPipelineSpec, DeadLetter};
 
 use crate::compile::Judged;
 use crate::sql::{self, Lowered};
-use crate::{GroupPlan, MeasurePlan, Path, Plan, Problem, RulePlan, SourcePlan, codes};
+use crate::{BatchPlan, GroupPlan, MeasurePlan, Path, Plan, Problem, RuleCheck, RulePlan, SourcePlan, codes};
 
 impl Judged {
     /// Binds everything to the used columns.
@@ -25,6 +25,7 @@ impl Judged {
             suspend: spec.suspend,
             source: source(&self, spec),
             dead_letter_topic: self.topics.dead_letter.name.clone(),
+            dead_letter_max_share: spec.dead_letter.as_ref().map_or(DeadLetter::MAX_SHARE, |letters| letters.max_share),
             partials_topic: self.topics.partials.name.clone(),
             partials_partitions: self.topics.partials.partitions,
             topics: vec![self.topics.source.clone(), self.topics.dead_letter.clone(), self.topics.partials.clone()],
@@ -36,6 +37,7 @@ impl Judged {
             rules: rules(&self, &columns)?,
             groups: groups(&self, &columns)?,
             measures: measures(&self, &columns)?,
+            batch: BatchPlan { redacted: columns.known(&spec.quality.samples.redact), ..self.batch.clone() },
             reader_schema: columns.reader_schema,
             arrow_schema: columns.arrow,
             kafka: self.kafka,
@@ -45,7 +47,7 @@ impl Judged {
             max_future_skew_ms: self.watermark.max_future_skew_ms,
             close_when_idle_for_ms: self.close_when_idle_for_ms,
             window: self.window,
-            batch: self.batch,
+            thresholds: self.thresholds,
             late: spec.late.policy,
             sink: self.sink,
             workers: self.workers,
@@ -70,10 +72,15 @@ fn rules(judged: &Judged, columns: &Columns) -> Result<Vec<RulePlan>, Problem> {
             name: rule.name.clone(),
             on_violation: rule.on_violation,
             field: rule.field.clone(),
-            columns: columns.indices(&rule.check.columns),
+            columns: columns.indices(&rule.columns),
+            nulls_alone: rule.nulls_alone,
             expected: rule.expected.clone(),
-            check: columns.bind(&rule.check, &rule.path)?,
+            check: match &rule.check {
+                Some(check) => RuleCheck::Rows(columns.bind(check, &rule.path)?),
+                None => RuleCheck::Unique,
+            },
             fingerprint: rule.fingerprint.clone(),
+            threshold: rule.threshold,
         })
     };
     judged.rules.iter().map(bind).collect()
@@ -129,6 +136,14 @@ impl Columns {
         self.arrow.index_of(field).expect("used fields were found in the schema and kept by the projection")
     }
 
+    /// Those of the fields that are decoded, ascending; others are never shown anyway.
+    fn known(&self, fields: &[String]) -> Vec<usize> {
+        let mut indices: Vec<usize> = fields.iter().filter_map(|field| self.arrow.index_of(field).ok()).collect();
+        indices.sort_unstable();
+        indices.dedup();
+        indices
+    }
+
     fn indices(&self, fields: &BTreeSet<String>) -> Vec<usize> {
         let mut indices: Vec<usize> = fields.iter().map(|field| self.index(field)).collect();
         indices.sort_unstable();
@@ -146,7 +161,7 @@ impl Columns {
 fn used(judged: &Judged, spec: &AnalyticsPipelineSpec) -> BTreeSet<String> {
     let source = &spec.source;
     let own = [Some(&source.event_id), Some(&source.event_time), source.ingest_time.as_ref()];
-    let rules = judged.rules.iter().map(|rule| &rule.check);
+    let rules = judged.rules.iter().filter_map(|rule| rule.check.as_ref());
     let groups = judged.groups.iter().map(|group| &group.value);
     let measures = judged.measures.iter().flat_map(|m| m.argument.iter().chain(&m.predicate));
     let expressions = judged.filter.iter().chain(rules).chain(groups).chain(measures);

@@ -7,19 +7,19 @@ use crate::connect::Topics;
 use crate::groups::{self, TypedGroup};
 use crate::measures::{self, TypedMeasure};
 use crate::names::is_kebab;
-use crate::rules::{self, Times, TypedRule};
+use crate::rules::{self, Own, TypedRule};
 use crate::sql::{self, Lowered, Text};
 use crate::timing::Watermark;
 use crate::{
-    BatchPlan, KafkaPlan, Path, Plan, Problem, Problems, SinkPlan, WindowPlan, WorkersPlan, codes, connect, source,
-    store, timing,
+    BatchPlan, KafkaPlan, Path, Plan, Problem, Problems, SinkPlan, ThresholdsPlan, WindowPlan, WorkersPlan, bounds,
+    codes, connect, source, store, thresholds, timing,
 };
 
 impl Plan {
     /// Compiles a manifest.
     ///
     /// # Errors
-    /// Every problem of the manifest at once, in the order of the manifest's fields.
+    /// Every problem of the manifest at once, in the order of the manifest's fields; plain bounds that are broken come last.
     pub fn compile(pipeline: &AnalyticsPipeline) -> Result<Self, Problems> {
         Judged::of(pipeline)?.bind(pipeline).map_err(|problem| Problems(vec![problem]))
     }
@@ -34,6 +34,7 @@ pub(crate) struct Judged {
     pub(crate) watermark: Watermark,
     pub(crate) filter: Option<Lowered>,
     pub(crate) batch: BatchPlan,
+    pub(crate) thresholds: ThresholdsPlan,
     pub(crate) rules: Vec<TypedRule>,
     pub(crate) window: WindowPlan,
     pub(crate) groups: Vec<TypedGroup>,
@@ -58,9 +59,11 @@ impl Judged {
         let watermark = timing::watermark(spec, found);
         let filter_text = spec.filter.as_ref().map(|sql| Text::new(sql, Path::of("spec.filter"), "filter"));
         let filter = filter_text.and_then(|source| sql::condition(&source, known, found));
-        let batch = timing::batch(spec, found);
-        let times = Times { event: &spec.source.event_time, ingest: spec.source.ingest_time.as_deref() };
-        let rules = rules::compile(&spec.quality, known, times, found);
+        let batch = timing::batch(spec, known, found);
+        let source = &spec.source;
+        let own = Own { id: &source.event_id, event: &source.event_time, ingest: source.ingest_time.as_deref() };
+        let rules = rules::compile(&spec.quality, known, own, found);
+        let thresholds = thresholds::compile(&spec.quality, found);
         let window = timing::window(spec, found);
         let groups = groups::compile(spec, known, found);
         let measures = measures::compile(spec, known, found);
@@ -69,6 +72,7 @@ impl Judged {
         let workers = store::workers(spec, found);
         revision(spec.revision, found);
         let close_when_idle_for_ms = timing::close_when_idle_for(spec, found);
+        bounds::check(spec, found);
         match (fields, sink) {
             (Some(fields), Some(sink)) if problems.is_empty() => Ok(Self {
                 kafka,
@@ -78,6 +82,7 @@ impl Judged {
                 watermark,
                 filter,
                 batch,
+                thresholds,
                 rules,
                 window,
                 groups,
@@ -101,11 +106,11 @@ fn identity(pipeline: &AnalyticsPipeline, problems: &mut Vec<Problem>) {
         }
     }
     let name = &pipeline.metadata.name;
-    if !is_kebab(name, 50) {
+    if !is_kebab(name, 50) || name.starts_with(|c: char| c.is_ascii_digit()) {
         let message = format!("'{name}' is not a pipeline name");
         problems.push(
             Problem::new(codes::NAME_SYNTAX, Path::of("metadata.name"), message)
-                .help("allowed are lower case letters, digits and '-', at most 50"),
+                .help("allowed are lower case letters, digits and '-', starting with a letter, at most 50"),
         );
     }
 }

@@ -1,39 +1,19 @@
 //! How to reach the outside: Kafka, its topics, the registry.
 
-use schemas::spec::{AnalyticsPipelineSpec, DeadLetter, Kafka, Management, Mechanism, Protocol, Topic};
+use schemas::spec::{
+    AnalyticsPipelineSpec, DeadLetter, Kafka, Management, Mechanism, OWN_PROPERTIES, Protocol, Security, Topic,
+};
 
 use crate::names::is_topic;
 use crate::{KafkaPlan, Path, Problem, TopicPlan, codes};
-
-/// Properties that Sluice sets itself, because its guarantees rest on them or because they have a field of their own.
-const OWN_PROPERTIES: &[&str] = &[
-    "acks",
-    "auto.offset.reset",
-    "bootstrap.servers",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "enable.idempotence",
-    "enable.partition.eof",
-    "group.id",
-    "group.instance.id",
-    "isolation.level",
-    "metadata.broker.list",
-    "partition.assignment.strategy",
-    "request.required.acks",
-    "sasl.mechanism",
-    "sasl.mechanisms",
-    "sasl.password",
-    "sasl.username",
-    "security.protocol",
-    "transactional.id",
-];
 
 /// Compiles `spec.kafka`.
 pub(crate) fn kafka(kafka: &Kafka, problems: &mut Vec<Problem>) -> KafkaPlan {
     let path = Path::of("spec.kafka");
     let brokers: Vec<&str> = kafka.bootstrap_servers.split(',').map(str::trim).collect();
     for broker in &brokers {
-        let port = broker.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+        let is_host = |host: &str| !host.is_empty() && !host.contains(char::is_whitespace);
+        let port = broker.rsplit_once(':').filter(|(host, _)| is_host(host)).map(|(_, port)| port);
         if !port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0)) {
             problems.push(
                 Problem::new(
@@ -59,30 +39,8 @@ pub(crate) fn kafka(kafka: &Kafka, problems: &mut Vec<Problem>) -> KafkaPlan {
 
 fn security(kafka: &Kafka, path: &Path, problems: &mut Vec<Problem>) -> Vec<(String, String)> {
     let Some(security) = &kafka.security else { return Vec::new() };
-    let refuse =
-        |key: &str, message: &str, help: &str| Problem::new(codes::SECURITY, path.key(key), message).help(help);
-    let uses_sasl = matches!(security.protocol, Protocol::SaslPlaintext | Protocol::SaslSsl);
-    if uses_sasl && security.mechanism.is_none() {
-        problems.push(refuse(
-            "protocol",
-            "the protocol needs a 'mechanism'",
-            "allowed are 'Plain', 'ScramSha256' and 'ScramSha512'",
-        ));
-    }
-    if uses_sasl && security.credentials_secret_ref.is_none() {
-        problems.push(refuse(
-            "protocol",
-            "the protocol needs a 'credentialsSecretRef'",
-            "name a secret with 'username' and 'password'",
-        ));
-    }
-    if !uses_sasl && security.mechanism.is_some() {
-        problems.push(refuse(
-            "mechanism",
-            "the protocol has no mechanism",
-            "allowed with 'SaslPlaintext' and 'SaslSsl' only",
-        ));
-    }
+    security_fits(security, path, problems);
+    let uses_sasl = uses_sasl(security);
     let protocol = match security.protocol {
         Protocol::Plaintext => "plaintext",
         Protocol::Ssl => "ssl",
@@ -99,6 +57,31 @@ fn security(kafka: &Kafka, path: &Path, problems: &mut Vec<Problem>) -> Vec<(Str
         ("sasl.mechanism".to_owned(), name.to_owned())
     }));
     properties
+}
+
+fn uses_sasl(security: &Security) -> bool {
+    matches!(security.protocol, Protocol::SaslPlaintext | Protocol::SaslSsl)
+}
+
+/// What the protocol needs is there, and nothing that it has no use for.
+fn security_fits(security: &Security, path: &Path, problems: &mut Vec<Problem>) {
+    let sasl = uses_sasl(security);
+    let tls = matches!(security.protocol, Protocol::Ssl | Protocol::SaslSsl);
+    let (mechanism, credentials) = (security.mechanism.is_some(), security.credentials_secret_ref.is_some());
+    let with_sasl = "allowed with 'SaslPlaintext' and 'SaslSsl' only";
+    let mechanisms = "allowed are 'Plain', 'ScramSha256' and 'ScramSha512'";
+    let secret = "name a secret with 'username' and 'password'";
+    let authority = security.ca_secret_ref.is_some();
+    let refusals = [
+        (sasl && !mechanism, "protocol", "the protocol needs a 'mechanism'", mechanisms),
+        (sasl && !credentials, "protocol", "the protocol needs a 'credentialsSecretRef'", secret),
+        (!sasl && mechanism, "mechanism", "the protocol has no mechanism", with_sasl),
+        (!sasl && credentials, "credentialsSecretRef", "the protocol has no credentials", with_sasl),
+        (!tls && authority, "caSecretRef", "the protocol has no certificates", "allowed with 'Ssl' and 'SaslSsl' only"),
+    ];
+    for (_, key, message, help) in refusals.into_iter().filter(|(refused, ..)| *refused) {
+        problems.push(Problem::new(codes::SECURITY, path.key(key), message).help(help));
+    }
 }
 
 /// Compiles `spec.schemaRegistry.url`.
@@ -126,7 +109,14 @@ pub(crate) fn topics(name: &str, spec: &AnalyticsPipelineSpec, problems: &mut Ve
     let dead_path = Path::of("spec.deadLetter.topic");
     let source = topic(&spec.source.topic, &source_path, problems);
     let dead_letter = match &spec.dead_letter {
-        Some(DeadLetter { topic: dead_letter }) => topic(dead_letter, &dead_path, problems),
+        Some(DeadLetter { topic: dead_letter, max_share }) => {
+            if *max_share > 1_000_000 {
+                let message = format!("a share of {max_share} per million is more than all");
+                let path = Path::of("spec.deadLetter.maxShare");
+                problems.push(Problem::new(codes::RANGE, path, message).help("allowed are 0 to 1000000"));
+            }
+            topic(dead_letter, &dead_path, problems)
+        }
         None => internal(format!("{name}.dlq.v1"), 1, source.replication_factor),
     };
     let partials = &spec.partials;

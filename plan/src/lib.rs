@@ -5,6 +5,7 @@
 
 mod avro;
 mod bind;
+mod bounds;
 mod compile;
 mod connect;
 mod groups;
@@ -12,21 +13,23 @@ mod literal;
 mod measures;
 mod names;
 mod pattern;
+mod pod;
 mod problem;
 mod rules;
 mod shape;
 mod source;
 mod sql;
 mod store;
+mod thresholds;
 mod timing;
 mod types;
 
 pub use names::{nearest, quoted, suggest};
 pub use problem::{Path, Problem, Problems, Segment, codes};
-pub use schemas::spec::{Compatibility, Isolation, LatePolicy, OnDataLoss, OnViolation};
+pub use schemas::spec::{Compatibility, Isolation, LatePolicy, OnCritical, OnDataLoss, OnViolation};
 pub use shape::{
-    Aggregate, BatchPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, RulePlan, SinkLocation, SinkPlan,
-    SourcePlan, TopicPlan, WindowPlan, WorkersPlan,
+    Aggregate, BatchPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, RuleCheck, RulePlan, SinkLocation,
+    SinkPlan, SourcePlan, ThresholdPlan, ThresholdsPlan, TopicPlan, WindowPlan, WorkersPlan,
 };
 
 #[cfg(test)]

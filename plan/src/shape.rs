@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, SchemaRef};
 use datafusion_physical_expr::PhysicalExpr;
-use schemas::spec::{Compatibility, Isolation, LatePolicy, OnDataLoss, OnViolation, Resources};
+use schemas::spec::{Compatibility, Isolation, LatePolicy, OnCritical, OnDataLoss, OnViolation, Resources};
 
 /// A pipeline that can run: every name resolved, every expression typed, every number in one unit.
 ///
@@ -17,7 +17,7 @@ use schemas::spec::{Compatibility, Isolation, LatePolicy, OnDataLoss, OnViolatio
 /// do not matter) and give one value per row, or a scalar that holds for all rows: use `evaluate(batch)?.into_array(rows)`.
 ///
 /// * [`Plan::filter`] is a nullable Boolean: the record goes on only where it is true.
-/// * [`RulePlan::check`] is a nullable Boolean: true passes, false is a violation, null passes and counts as skipped.
+/// * [`RuleCheck::Rows`] is a nullable Boolean: true passes, false is a violation, null passes and counts as skipped.
 /// * [`GroupPlan::expr`] gives [`GroupPlan::data_type`]; null is a group of its own.
 /// * [`MeasurePlan::argument`] gives [`MeasurePlan::argument_type`]; nulls do not take part.
 ///
@@ -39,6 +39,8 @@ pub struct Plan {
     pub source: SourcePlan,
     /// Name of the dead-letter topic.
     pub dead_letter_topic: String,
+    /// Dead letters per million records of a batch above which a partition pauses.
+    pub dead_letter_max_share: u32,
     /// Name of the partials topic.
     pub partials_topic: String,
     /// Partitions of the partials topic.
@@ -77,6 +79,8 @@ pub struct Plan {
     pub measures: Vec<MeasurePlan>,
     /// How records are cut into batches.
     pub batch: BatchPlan,
+    /// When the data is in doubt.
+    pub thresholds: ThresholdsPlan,
     /// What happens to late records.
     pub late: LatePolicy,
     /// Where tables go.
@@ -146,12 +150,35 @@ pub struct RulePlan {
     pub field: Option<String>,
     /// Columns of the Arrow schema that the rule reads, ascending: what to show in a sample.
     pub columns: Vec<usize>,
+    /// Whether a sample shows only those of them that are null: a `required` rule.
+    pub nulls_alone: bool,
     /// What is expected, for people, for example `one of 'us', 'eu'`.
     pub expected: String,
-    /// Nullable Boolean: true passes, false is a violation, null passes and counts as skipped.
-    pub check: Arc<dyn PhysicalExpr>,
+    /// What is checked.
+    pub check: RuleCheck,
     /// 32 hex digits: hash of the rule's canonical text (kind, field, literals; neither name nor `onViolation`).
     pub fingerprint: String,
+    /// From which share of violations on it is in doubt.
+    pub threshold: ThresholdPlan,
+}
+
+/// What a rule looks at.
+#[derive(Debug, Clone)]
+pub enum RuleCheck {
+    /// Each record by itself. Nullable Boolean: true passes, false is a violation, null passes and counts as skipped.
+    Rows(Arc<dyn PhysicalExpr>),
+    /// The event ids: a duplicate is a violation. Only ever reported.
+    Unique,
+}
+
+impl RuleCheck {
+    /// The expression over a record, if the rule is one.
+    pub fn rows(&self) -> Option<&Arc<dyn PhysicalExpr>> {
+        match self {
+            Self::Rows(check) => Some(check),
+            Self::Unique => None,
+        }
+    }
 }
 
 /// One grouping column.
@@ -206,8 +233,8 @@ pub struct MeasurePlan {
     pub scale: i8,
 }
 
-/// How records are cut into batches, and how many examples of violations are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How records are cut into batches, and which examples of violations are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchPlan {
     /// Log time per batch, positive.
     pub interval_ms: i64,
@@ -215,6 +242,32 @@ pub struct BatchPlan {
     pub max_records: u64,
     /// Examples per rule and batch.
     pub samples_per_rule: u32,
+    /// Columns of the Arrow schema whose values are never shown, ascending.
+    pub redacted: Vec<usize>,
+}
+
+/// When the data is in doubt, and what follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThresholdsPlan {
+    /// Log time that is looked at, positive.
+    pub span_ms: i64,
+    /// With fewer records evaluated nothing is judged; positive.
+    pub min_records: u64,
+    /// For refused records.
+    pub overall: ThresholdPlan,
+    /// What follows while anything is critical.
+    pub on_critical: OnCritical,
+    /// Batches whose last log time is earlier do not count.
+    pub ignore_before_ms: Option<i64>,
+}
+
+/// Violations per million, from which on (exclusive) something is in doubt; the first is not above the second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ThresholdPlan {
+    /// A warning; absent: never.
+    pub warning: Option<u32>,
+    /// Critical; absent: never.
+    pub critical: Option<u32>,
 }
 
 /// Where tables go.

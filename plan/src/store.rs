@@ -1,9 +1,9 @@
 //! Where tables go and who writes them: sink, workers, volumes.
 
-use schemas::spec::AnalyticsPipelineSpec;
+use schemas::spec::{AnalyticsPipelineSpec, Resources, Workers};
 
 use crate::names::suggest;
-use crate::{PartitionKey, Path, Problem, SinkLocation, SinkPlan, WorkersPlan, codes};
+use crate::{PartitionKey, Path, Problem, SinkLocation, SinkPlan, WorkersPlan, codes, pod};
 
 /// Compiles `spec.sink`.
 pub(crate) fn sink(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) -> Option<SinkPlan> {
@@ -59,8 +59,21 @@ pub(crate) fn workers(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>)
                 .help("allowed is at least 1"),
         );
     }
+    amounts(workers, &path, problems);
+    pod::check(&workers.pod, &path.key("pod"), problems);
+    WorkersPlan {
+        replicas: workers.replicas,
+        lanes: workers.lanes,
+        storage_size: workers.storage.size.clone(),
+        storage_class: workers.storage.storage_class.clone(),
+        resources: workers.resources.clone(),
+    }
+}
+
+/// Checks the quantities of `spec.workers`.
+fn amounts(workers: &Workers, path: &Path, problems: &mut Vec<Problem>) {
     let resources = path.key("resources");
-    let (requests, limits) = (&workers.resources.requests, &workers.resources.limits);
+    let Resources { requests, limits } = &workers.resources;
     let quantities = [
         (Some(&workers.storage.size), path.key("storage").key("size")),
         (requests.cpu.as_ref(), resources.key("requests").key("cpu")),
@@ -76,19 +89,61 @@ pub(crate) fn workers(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>)
             );
         }
     }
-    WorkersPlan {
-        replicas: workers.replicas,
-        lanes: workers.lanes,
-        storage_size: workers.storage.size.clone(),
-        storage_class: workers.storage.storage_class.clone(),
-        resources: workers.resources.clone(),
+    if is_quantity(&workers.storage.size) && amount(&workers.storage.size) <= 0.0 {
+        let message = format!("a volume of '{}' holds nothing", workers.storage.size);
+        problems
+            .push(Problem::new(codes::RANGE, path.key("storage").key("size"), message).help("allowed is more than 0"));
+    }
+    requests_fit(&workers.resources, &resources.key("requests"), problems);
+}
+
+/// Kubernetes refuses pods that request more than their limit.
+fn requests_fit(resources: &Resources, path: &Path, problems: &mut Vec<Problem>) {
+    let Resources { requests, limits } = resources;
+    let pairs = [("cpu", &requests.cpu, &limits.cpu), ("memory", &requests.memory, &limits.memory)];
+    for (key, request, limit) in pairs {
+        if let (Some(request), Some(limit)) = (request, limit)
+            && is_quantity(request)
+            && is_quantity(limit)
+            && amount(request) > amount(limit)
+        {
+            let message = format!("the request '{request}' is more than the limit '{limit}'");
+            problems.push(Problem::new(codes::RANGE, path.key(key), message).help("allowed is at most the limit"));
+        }
     }
 }
 
+/// The suffixes of Kubernetes' quantities, and what they multiply by.
+const SUFFIXES: [(&str, f64); 14] = [
+    ("", 1.0),
+    ("m", 1e-3),
+    ("k", 1e3),
+    ("M", 1e6),
+    ("G", 1e9),
+    ("T", 1e12),
+    ("P", 1e15),
+    ("E", 1e18),
+    ("Ki", 1_024.0),
+    ("Mi", 1_048_576.0),
+    ("Gi", 1_073_741_824.0),
+    ("Ti", 1_099_511_627_776.0),
+    ("Pi", 1_125_899_906_842_624.0),
+    ("Ei", 1_152_921_504_606_846_976.0),
+];
+
 /// A decimal number and a suffix of Kubernetes.
 fn is_quantity(text: &str) -> bool {
+    read_quantity(text).is_some()
+}
+
+/// What a quantity amounts to; good enough to compare two.
+fn amount(quantity: &str) -> f64 {
+    read_quantity(quantity).unwrap_or_default()
+}
+
+fn read_quantity(text: &str) -> Option<f64> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
-    let suffixes = ["", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-    number.parse::<f64>().is_ok() && suffixes.contains(&suffix)
+    let (_, factor) = SUFFIXES.into_iter().find(|(name, _)| *name == suffix)?;
+    Some(number.parse::<f64>().ok()? * factor)
 }

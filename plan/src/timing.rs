@@ -2,6 +2,7 @@
 
 use schemas::spec::{AnalyticsPipelineSpec, Duration};
 
+use crate::avro::Fields;
 use crate::{BatchPlan, Path, Problem, WindowPlan, codes};
 
 const DAY_MS: i64 = 86_400_000;
@@ -81,7 +82,7 @@ pub(crate) fn close_when_idle_for(spec: &AnalyticsPipelineSpec, problems: &mut V
 }
 
 /// Compiles `spec.quality.batch` and `spec.quality.samples`.
-pub(crate) fn batch(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) -> BatchPlan {
+pub(crate) fn batch(spec: &AnalyticsPipelineSpec, fields: Option<&Fields>, problems: &mut Vec<Problem>) -> BatchPlan {
     let path = Path::of("spec.quality");
     let (batch, samples) = (&spec.quality.batch, &spec.quality.samples);
     let interval_ms = positive(&batch.interval, &path.key("batch").key("interval"), problems);
@@ -95,7 +96,12 @@ pub(crate) fn batch(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) -
         let key = path.key("samples").key("perRule");
         problems.push(Problem::new(codes::RANGE, key, message).help("allowed are 0 to 1000"));
     }
-    BatchPlan { interval_ms, max_records: batch.max_records, samples_per_rule: samples.per_rule }
+    for (index, field) in samples.redact.iter().enumerate() {
+        let key = path.key("samples").key("redact").index(index);
+        problems.extend(fields.and_then(|fields| fields.find(field, &key).err()));
+    }
+    let redacted = Vec::new();
+    BatchPlan { interval_ms, max_records: batch.max_records, samples_per_rule: samples.per_rule, redacted }
 }
 
 /// The milliseconds of a duration that must not be zero.

@@ -1,6 +1,8 @@
-//! What two Sluice processes must agree on: the resource as written, names, wire records, epochs and the worker's report.
+//! What two Sluice processes must agree on: the resource as written and its status, names, wire records, epochs and the
+//! worker's report.
 
 pub mod epochs;
 pub mod report;
 pub mod spec;
+pub mod status;
 pub mod wire;

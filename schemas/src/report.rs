@@ -23,6 +23,9 @@ pub struct WorkerReport {
     pub outputs: Vec<OutputReport>,
     /// What hinders it now; empty when all is well.
     pub troubles: Vec<Trouble>,
+    /// Whether the data is good enough, over all partitions; absent when this worker does not watch it, or not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<QualityReport>,
 }
 
 /// One source partition.
@@ -37,8 +40,23 @@ pub struct PartitionReport {
     pub committed: i64,
     /// The end of the log when it was last seen; absent when it is not known.
     pub end: Option<i64>,
-    /// Whether it is still being rebuilt from its anchor.
+    /// Whether it is still being rebuilt, from its anchor or a checkpoint.
     pub replaying: bool,
+    /// Where this worker began to read it, and whether that was at a checkpoint.
+    #[serde(default)]
+    pub began_at: i64,
+    /// See there.
+    #[serde(default)]
+    pub from_checkpoint: bool,
+    /// The position up to which it is being rebuilt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_until: Option<i64>,
+    /// Whether nothing was left to be read, for as long as makes a partition idle.
+    #[serde(default)]
+    pub idle: bool,
+    /// The last checkpoint that this worker took of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointReport>,
     /// The watermark.
     pub watermark: Option<i64>,
     /// The largest event time of a judged-valid record.
@@ -49,6 +67,20 @@ pub struct PartitionReport {
     pub windows: Vec<WindowReport>,
     /// Records judged since this worker took the partition up.
     pub ledger: Ledger,
+}
+
+/// A checkpoint on the worker's volume.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckpointReport {
+    /// The position it was taken at.
+    pub position: i64,
+    /// When.
+    pub at: i64,
+    /// Bytes that it added to the volume.
+    pub written: u64,
+    /// Bytes that belong to it.
+    pub bytes: u64,
 }
 
 /// One open window of a partition.
@@ -134,12 +166,96 @@ pub struct WaitingWindow {
     pub unsealed: Vec<i32>,
 }
 
+/// Whether data is good enough. The order is that of badness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum QualityState {
+    /// Within the thresholds, or too few records to judge.
+    #[default]
+    Ok,
+    /// More violations than the warning threshold.
+    Warning,
+    /// More violations than the critical threshold.
+    Critical,
+}
+
+/// The data of all partitions over the span of log time that ends with the newest batch. It follows the log: without new
+/// records it stays as it is, and [`QualityReport::until`] says how old it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QualityReport {
+    /// The worst of the whole and of all rules.
+    pub state: QualityState,
+    /// What is wrong, naming every rule that is in doubt with its figures; empty when the state is `Ok`.
+    pub message: String,
+    /// What the pipeline does about it: `Report`, `HoldOutput` or `Suspend`; it is in force while the state is `Critical`.
+    pub on_critical: String,
+    /// Log time of the newest record that is judged; absent before the first batch.
+    pub until: Option<i64>,
+    /// How far back from there records are looked at, milliseconds.
+    pub span_ms: i64,
+    /// Batches in the span.
+    pub batches: u64,
+    /// All records: evaluated are those consumed, violations those refused (undecodable or invalid).
+    pub overall: QualityStanding,
+    /// The rules, in the manifest's order.
+    pub rules: Vec<RuleStanding>,
+    /// The batch in the span with the most violations of the whole or of one rule; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_batch: Option<WorstBatch>,
+}
+
+/// Figures over the span, and what follows from them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QualityStanding {
+    /// Records for which the rule said true or false.
+    pub evaluated: u64,
+    /// Records for which it said false.
+    pub violations: u64,
+    /// Violations per million evaluated, rounded down; 0 when nothing was evaluated.
+    pub per_million: u64,
+    /// What follows.
+    pub state: QualityState,
+    /// Log time at which the state began, as far as the worker looks back; absent before the first batch.
+    pub since: Option<i64>,
+}
+
+/// One rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleStanding {
+    /// Its name.
+    pub name: String,
+    /// Hash of its meaning.
+    pub fingerprint: String,
+    /// Its figures.
+    #[serde(flatten)]
+    pub standing: QualityStanding,
+}
+
+/// A batch that stands out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorstBatch {
+    /// `<partition>-<first offset>`, as in the store's folders.
+    pub batch_id: String,
+    /// Log time of its last record.
+    pub last_log_time: i64,
+    /// The rule that was broken most; absent when most were refused for other reasons.
+    pub rule: Option<String>,
+    /// Records evaluated.
+    pub evaluated: u64,
+    /// Violations.
+    pub violations: u64,
+}
+
 /// Something that keeps the worker from going on; it retries by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Trouble {
     /// A stable word in Pascal case: `BrokerUnreachable`, `RegistryUnreachable`, `SinkUnavailable`, `Divergence`, `SourceDataLost`,
-    /// `TopicMissing`, `Overflow`.
+    /// `TopicMissing`, `Overflow`, `StoppedByRule`, `DeadLetterRunaway`, `OutputHeld` and `QualitySuspended` (the data is critical;
+    /// the message names the rule), `CheckpointFailed`, `IdleHeld`.
     pub reason: String,
     /// What happened, with the names of the things concerned.
     pub message: String,

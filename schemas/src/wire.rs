@@ -140,6 +140,10 @@ pub struct SampleBody {
     pub offset: i64,
     /// Its event id.
     pub event_id: Option<String>,
+    /// The fields that the rule is about.
+    pub field: Option<String>,
+    /// Their values; redacted ones say so.
+    pub value: Option<String>,
 }
 
 /// A value that is no record of the partials topic.

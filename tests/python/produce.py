@@ -7,6 +7,7 @@ Prints what it sent as JSON, by kind.
 
     produce.py --kafka ADDR --registry URL --topic T --count N [--seed S] [--partitions P] [--header-share X]
                [--first N] [--end N]     only these of the COUNT events, to send one stream in parts
+             [--spoil X]               give this share of the events a region that no rule knows
 """
 
 import argparse
@@ -208,15 +209,19 @@ def main():
     parser.add_argument("--header-share", type=float, default=0.0, help="share framed by the header __value_schema_id")
     parser.add_argument("--trace-share", type=float, default=0.1, help="share with headers of the application's own")
     parser.add_argument("--first", type=int, default=0, help="number of the first event to send")
+    parser.add_argument("--spoil", type=float, default=0.0, help="share of the events that get an unknown region")
     parser.add_argument("--end", type=int, help="number of the first event after it not to send")
     args = parser.parse_args()
     if START + SPAN > datetime.now(timezone.utc):
         raise SystemExit(f"it is {datetime.now(timezone.utc)}, before the last event time {START + SPAN}")
     make_topic(args.kafka, args.topic, args.partitions)
     sender, events, framing = Sender(args), Events(args.seed, args.count), random.Random(args.seed)
+    spoiling = random.Random(args.seed)
     end, sent = args.count if args.end is None else args.end, 0
     for number, (key, value) in enumerate(events):
         in_header, traced = framing.random() < args.header_share, framing.random() < args.trace_share
+        if spoiling.random() < args.spoil and isinstance(value, dict):
+            value = {**value, "region": "atlantis"}
         if args.first <= number < end:
             sender.send(key, value, in_header, traced)
             sent += 1

@@ -2,7 +2,8 @@
 
 Reads every partition from its beginning to the end offset found at start, in offset order; decodes with fastavro under
 the registry's writer schemas; judges by `section3.py`; prints JSON: `gold` rows, and `partitions` and `total` with
-counts per verdict and violations per rule.
+counts per verdict and violations per rule. `closed_until` is the end of the last window that the watermarks of all
+partitions have passed: a pipeline that still runs has published the windows up to there and no others.
 
     recount.py --kafka ADDR --registry URL --topic T [--schema FILE] [--out FILE]
 """
@@ -20,7 +21,7 @@ from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_LOG_APPEND_TIME, Consume
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from section3 import Partition, merged_gold
+from section3 import Partition, closed_until, merged_gold
 
 SCHEMA = pathlib.Path(__file__).parents[2] / "schemas" / "avro" / "sales_event.avsc"
 QUIET_SECONDS = 60
@@ -135,12 +136,12 @@ def judged(kafka, topic, number, decoder, partition):
         yield message, partition.judge(decoder.decode(message), log_time)
 
 
-def recount(kafka, registry, topic, schema):
-    """Judges the whole topic and gives {partition number: Partition}."""
+def recount(kafka, registry, topic, schema, joined):
+    """Judges the whole topic and gives {partition number: Partition}. `joined` says from where on added partitions take part."""
     decoder = Decoder(registry, schema)
     partitions = {}
     for number in partition_numbers(kafka, topic):
-        partition = partitions[number] = Partition()
+        partition = partitions[number] = Partition(joined.get(number))
         for _ in judged(kafka, topic, number, decoder, partition):
             pass
         print(f"partition {number}: {partition.consumed} records", file=sys.stderr)
@@ -154,7 +155,12 @@ def result(partitions):
         part: dict(sum((Counter(ledger[part]) for ledger in ledgers.values()), Counter()))
         for part in ("counts", "invalid_by_rule", "violations")
     }
-    return {"gold": merged_gold(partitions.values()), "partitions": ledgers, "total": total}
+    return {
+        "gold": merged_gold(partitions.values()),
+        "closed_until": closed_until(partitions.values()),
+        "partitions": ledgers,
+        "total": total,
+    }
 
 
 def main():
@@ -164,9 +170,11 @@ def main():
     parser.add_argument("--topic", default="sales.events.v1")
     parser.add_argument("--schema", type=pathlib.Path, default=SCHEMA, help="reader schema")
     parser.add_argument("--out", type=pathlib.Path, help="write the JSON here instead of printing it")
+    parser.add_argument("--joined", action="append", default=[], metavar="PARTITION:MILLIS", help="a partition that was added")
     args = parser.parse_args()
     schema = json.loads(args.schema.read_text())
-    text = json.dumps(result(recount(args.kafka, args.registry, args.topic, schema)), indent=1)
+    joined = dict(map(int, pair.split(":")) for pair in args.joined)
+    text = json.dumps(result(recount(args.kafka, args.registry, args.topic, schema, joined)), indent=1)
     if args.out:
         args.out.write_text(text)
     else:

@@ -37,9 +37,13 @@ RULES = (
 
 
 class Partition:
-    """The records of one partition, judged one after the other in offset order."""
+    """The records of one partition, judged one after the other in offset order.
 
-    def __init__(self):
+    A partition that was added later joins at a boundary: its watermark begins there.
+    """
+
+    def __init__(self, joined=None):
+        self.joined = joined
         self.consumed = 0
         # The rule that made the last record invalid, if it is.
         self.broken_rule = None
@@ -50,6 +54,13 @@ class Partition:
         self.ids_by_window_end = defaultdict(set)
         # (window start, region, plan tier) -> [revenue, event count]
         self.gold = defaultdict(lambda: [Decimal(0), 0])
+
+    def watermark(self):
+        """Nothing that ends by then is awaited any more, or None before the first judged-valid record."""
+        if self.max_event_time is None:
+            return self.joined
+        folded = self.max_event_time - DELAY
+        return folded if self.joined is None else max(folded, self.joined)
 
     def judge(self, record, log_time):
         """`record` is the decoded record, times in milliseconds, or None if it cannot be decoded."""
@@ -72,7 +83,7 @@ class Partition:
             self.invalid_by_rule[dead[0]] += 1
             return "invalid"
         # No filter in this pipeline. From here on the record is judged-valid and moves the watermark.
-        watermark = None if self.max_event_time is None else self.max_event_time - DELAY
+        watermark = self.watermark()
         event_time = record["event_time"]
         self.max_event_time = event_time if self.max_event_time is None else max(self.max_event_time, event_time)
         start = event_time - event_time % WINDOW
@@ -100,6 +111,12 @@ class Partition:
             "invalid_by_rule": dict(sorted(self.invalid_by_rule.items())),
             "violations": dict(self.violations),
         }
+
+
+def closed_until(partitions):
+    """The end of the last window that has closed on every partition, or None."""
+    watermarks = [partition.watermark() for partition in partitions]
+    return None if None in watermarks else min(watermarks) - min(watermarks) % WINDOW
 
 
 def merged_gold(partitions):

@@ -1,9 +1,11 @@
-//! A real Apache Kafka on loopback: one process that is broker and controller, with its data in a folder that goes away.
+//! A real Apache Kafka: one process that is broker and controller, with its data in a folder that goes away.
 //!
-//! It can be killed as hard as a lost machine and started again on the same address with the same data. All calls block,
+//! It listens on loopback, or on the address where the pods of a test cluster look for this machine; plain, and for those who
+//! have a password also with SASL. It can be killed as hard as a lost machine and started again on the same address with the same data. All calls block,
 //! and may be made inside an asynchronous runtime.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,13 +16,20 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tempfile::TempDir;
 
-use crate::server::{Server, free_ports};
+use crate::server::{Server, free_ports_at};
 use crate::setup::{blocking, installed};
+
+/// The only user that the listener with SASL knows.
+pub const USER: &str = "sluice";
+/// Its password.
+pub const PASSWORD: &str = "correct-horse";
 
 /// A running, or killed, Kafka.
 pub struct Kafka {
-    /// What clients connect to: `127.0.0.1:port`.
+    /// What clients connect to: `host:port`.
     pub bootstrap: String,
+    /// What clients with [`USER`] and [`PASSWORD`] connect to, by SASL PLAIN without encryption.
+    pub sasl: String,
     folder: TempDir,
     server: Server,
 }
@@ -31,13 +40,21 @@ impl Kafka {
     /// # Errors
     /// It cannot be fetched or does not come up; with the end of its log.
     pub fn start() -> Result<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST)
+    }
+
+    /// The same, on an address of this machine.
+    ///
+    /// # Errors
+    /// Those of [`Kafka::start`].
+    pub fn start_at(host: Ipv4Addr) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let [port, controller] = free_ports()?;
-        fs::write(folder.path().join("server.properties"), properties(&folder, port, controller))?;
+        let [plain, sasl, controller] = free_ports_at(host)?;
+        fs::write(folder.path().join("server.properties"), properties(&folder, host, [plain, sasl, controller]))?;
         format_storage(&folder)?;
-        let bootstrap = format!("127.0.0.1:{port}");
+        let [bootstrap, sasl] = [plain, sasl].map(|port| format!("{host}:{port}"));
         let server = serve(&folder, &bootstrap)?;
-        Ok(Self { bootstrap, folder, server })
+        Ok(Self { bootstrap, sasl, folder, server })
     }
 
     /// Ends the process at once (SIGKILL). Its data stays.
@@ -70,6 +87,16 @@ impl Kafka {
         config
     }
 
+    /// How many partitions a topic has; 0 if there is none of that name.
+    ///
+    /// # Errors
+    /// The broker does not answer.
+    pub fn partitions(&self, topic: &str) -> Result<usize> {
+        let asker: BaseConsumer = self.client().create()?;
+        let found = asker.fetch_metadata(Some(topic), Duration::from_secs(10))?;
+        Ok(found.topics().first().map_or(0, |topic| topic.partitions().len()))
+    }
+
     /// Creates a topic with one replica and Kafka's configuration names, such as `message.timestamp.type`.
     ///
     /// # Errors
@@ -92,17 +119,20 @@ impl Kafka {
     }
 }
 
-fn properties(folder: &TempDir, port: u16, controller: u16) -> String {
+fn properties(folder: &TempDir, host: Ipv4Addr, [plain, sasl, controller]: [u16; 3]) -> String {
     let data = folder.path().join("data");
     let data = data.display();
     format!(
         "process.roles=broker,controller\n\
          node.id=1\n\
-         controller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
-         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+         controller.quorum.bootstrap.servers={host}:{controller}\n\
+         listeners=PLAINTEXT://{host}:{plain},SASL_PLAINTEXT://{host}:{sasl},CONTROLLER://{host}:{controller}\n\
+         advertised.listeners=PLAINTEXT://{host}:{plain},SASL_PLAINTEXT://{host}:{sasl}\n\
          controller.listener.names=CONTROLLER\n\
-         listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n\
+         listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT\n\
+         sasl.enabled.mechanisms=PLAIN\n\
+         listener.name.sasl_plaintext.plain.sasl.jaas.config=\
+         org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";\n\
          log.dirs={data}\n\
          offsets.topic.replication.factor=1\n\
          offsets.topic.num.partitions=1\n\

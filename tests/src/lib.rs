@@ -1,5 +1,6 @@
 //! What proves Sluice: the oracle that everything is compared with, and the tests that use it.
 
+pub mod api_server;
 pub mod kafka;
 pub mod model;
 pub mod pipeline;

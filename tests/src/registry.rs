@@ -1,8 +1,9 @@
-//! A real schema registry on loopback: Apicurio through its Confluent-compatible interface, set to refuse schemas that
-//! are not backward compatible.
+//! A real schema registry, on loopback or where the pods of a test cluster look for this machine: Apicurio through its
+//! Confluent-compatible interface, set to refuse schemas that are not backward compatible.
 //!
 //! Its schemas lie in a folder that goes away with it, so they survive a kill and a restart.
 
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use reqwest::blocking::Client;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::server::{Server, free_ports};
+use crate::server::{Server, free_ports_at};
 use crate::setup::{blocking, installed};
 
 /// A running, or killed, registry.
@@ -19,6 +20,7 @@ pub struct Registry {
     /// What clients are given, with the path of the compatible interface.
     pub url: String,
     folder: TempDir,
+    host: Ipv4Addr,
     ports: [u16; 2],
     server: Server,
 }
@@ -29,11 +31,19 @@ impl Registry {
     /// # Errors
     /// It cannot be fetched or does not come up; with the end of its log.
     pub fn start() -> Result<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST)
+    }
+
+    /// The same, on an address of this machine.
+    ///
+    /// # Errors
+    /// Those of [`Registry::start`].
+    pub fn start_at(host: Ipv4Addr) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let ports = free_ports()?;
-        let url = format!("http://127.0.0.1:{}/apis/ccompat/v7", ports[0]);
-        let server = serve(&folder, ports, &url)?;
-        let registry = Self { url, folder, ports, server };
+        let ports = free_ports_at(host)?;
+        let url = format!("http://{host}:{}/apis/ccompat/v7", ports[0]);
+        let server = serve(&folder, host, ports, &url)?;
+        let registry = Self { url, folder, host, ports, server };
         registry.enforce_backward_compatibility()?;
         Ok(registry)
     }
@@ -52,7 +62,7 @@ impl Registry {
     /// It does not come up; with the end of its log.
     pub fn restart(&mut self) -> Result<()> {
         self.kill()?;
-        self.server = serve(&self.folder, self.ports, &self.url)?;
+        self.server = serve(&self.folder, self.host, self.ports, &self.url)?;
         Ok(())
     }
 
@@ -82,13 +92,14 @@ impl Registry {
     }
 }
 
-fn serve(folder: &TempDir, [port, management]: [u16; 2], url: &str) -> Result<Server> {
+fn serve(folder: &TempDir, host: Ipv4Addr, [port, management]: [u16; 2], url: &str) -> Result<Server> {
     let database = folder.path().join("schemas");
     let mut command = Command::new(installed("java")?);
     command
         // The first compiler only: it starts sooner, and has little to do later.
         .args(["-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"])
-        .args(["-Dquarkus.http.host=127.0.0.1", "-Dquarkus.management.host=127.0.0.1"])
+        .arg(format!("-Dquarkus.http.host={host}"))
+        .arg("-Dquarkus.management.host=127.0.0.1")
         .arg(format!("-Dquarkus.http.port={port}"))
         .arg(format!("-Dquarkus.management.port={management}"))
         .arg(format!("-Dapicurio.datasource.url=jdbc:h2:file:{}", database.display()))

@@ -110,6 +110,14 @@ const PORTS: std::ops::Range<u16> = 12_000..32_000;
 /// # Errors
 /// There are none.
 pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    free_ports_at(Ipv4Addr::LOCALHOST)
+}
+
+/// The same, on an address of this machine.
+///
+/// # Errors
+/// There are none, or the address is no address of this machine.
+pub fn free_ports_at<const N: usize>(host: Ipv4Addr) -> Result<[u16; N]> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let span = u32::from(PORTS.end - PORTS.start);
     // Processes that run side by side begin at different places.
@@ -118,10 +126,10 @@ pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
     for port in &mut ports {
         let mut tries = 0..span;
         *port = loop {
-            ensure!(tries.next().is_some(), "no port of {PORTS:?} is free on loopback");
+            ensure!(tries.next().is_some(), "no port of {PORTS:?} is free on {host}");
             let number = (first + NEXT.fetch_add(1, Ordering::Relaxed)) % span;
             let candidate = PORTS.start + u16::try_from(number)?;
-            if TcpListener::bind((Ipv4Addr::LOCALHOST, candidate)).is_ok() {
+            if TcpListener::bind((host, candidate)).is_ok() {
                 break candidate;
             }
         };

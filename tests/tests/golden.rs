@@ -40,7 +40,7 @@ fn committed() -> CommittedProgress {
         log_time: LogTime(1_795_392_010_000),
         batch: Some(BatchKey(59_846_400, 1)),
     };
-    let history = decrees.iter().fold(History::start(Offset(7)), History::with);
+    let history = decrees.iter().fold(History::start(Offset(7), EventTime::NEVER), History::with);
     let progress = Progress {
         position: Offset(1234),
         anchor,

@@ -4,6 +4,7 @@
 //! around it: Kafka in and out, decoding, files, HTTP.
 
 pub mod bounded;
+pub mod checkpoint;
 pub mod client;
 pub mod decode;
 mod http;
@@ -13,15 +14,19 @@ pub mod produce;
 pub mod program;
 pub mod progress;
 pub mod publish;
+pub mod quality;
 pub mod registry;
+pub mod secrets;
 pub mod source;
 pub mod status;
 pub mod stop;
 mod supported;
+pub mod trial;
 pub mod wire;
 mod worker;
 
 pub use ingest::IngestError;
 pub use publish::PublishError;
+pub use quality::WatchError;
 pub use supported::Unsupported;
 pub use worker::{Config, Worker, WorkerError};

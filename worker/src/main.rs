@@ -1,7 +1,7 @@
 //! `sluice-worker`: one worker of a pipeline, as the operator runs it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Parser;
 use plan::Plan;
+use schemas::epochs::Epochs;
 use schemas::spec::AnalyticsPipeline;
 use tokio::signal::unix::{SignalKind, signal};
-use worker::{Config, Worker};
+use worker::{Config, Worker, secrets};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -25,6 +26,12 @@ struct Arguments {
     /// The resolved pipeline (YAML or JSON).
     #[arg(long, env = "SLUICE_PIPELINE")]
     pipeline: PathBuf,
+    /// What the pipeline was before (JSON): the boundaries of its topologies and meanings. Absent: nothing.
+    #[arg(long, env = "SLUICE_EPOCHS")]
+    epochs: Option<PathBuf>,
+    /// The folder of credentials: `kafka/{username,password,ca.crt}` and `registry/{username,password}`.
+    #[arg(long, env = "SLUICE_SECRETS")]
+    secrets: Option<PathBuf>,
     /// This worker's name, unique in the pipeline: its pod.
     #[arg(long, env = "POD_NAME")]
     name: String,
@@ -34,6 +41,12 @@ struct Arguments {
     /// Whether this worker publishes; by default the one whose name ends in -0.
     #[arg(long, env = "SLUICE_PUBLISHES")]
     publishes: Option<bool>,
+    /// The folder for writer schemas, on a volume that outlives the pod. Without it every restart asks the registry again.
+    #[arg(long, env = "SLUICE_SCHEMAS")]
+    schemas: Option<PathBuf>,
+    /// The folder for checkpoints, on a volume that outlives the pod. Without it every restart rebuilds from Kafka.
+    #[arg(long, env = "SLUICE_CHECKPOINTS")]
+    checkpoints: Option<PathBuf>,
     /// Most seconds that stopping may take: fewer than those after which the process would be killed.
     #[arg(long, env = "SLUICE_GRACE", default_value_t = 25)]
     grace: u64,
@@ -46,14 +59,14 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let arguments = Arguments::parse();
-    let plan = match load(&arguments) {
-        Ok(plan) => plan,
+    let (plan, epochs) = match load(&arguments) {
+        Ok(loaded) => loaded,
         Err(error) => {
             eprintln!("error: {error:#}");
             return ExitCode::from(2);
         }
     };
-    match run(&arguments, plan) {
+    match run(&arguments, plan, epochs) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -62,19 +75,32 @@ fn main() -> ExitCode {
     }
 }
 
-fn load(arguments: &Arguments) -> anyhow::Result<Plan> {
+fn load(arguments: &Arguments) -> anyhow::Result<(Plan, Epochs)> {
     let path = &arguments.pipeline;
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read '{}'", path.display()))?;
+    let text = read(path)?;
     let pipeline: AnalyticsPipeline =
         serde_saphyr::from_str(&text).with_context(|| format!("'{}' is no AnalyticsPipeline", path.display()))?;
-    Ok(Plan::compile(&pipeline)?)
+    let mut plan = Plan::compile(&pipeline)?;
+    if let Some(folder) = &arguments.secrets {
+        secrets::give(&mut plan, folder)?;
+    }
+    let Some(path) = &arguments.epochs else { return Ok((plan, Epochs::default())) };
+    let epochs = serde_json::from_str(&read(path)?).with_context(|| format!("'{}' holds no epochs", path.display()))?;
+    Ok((plan, epochs))
 }
 
-fn run(arguments: &Arguments, plan: Plan) -> anyhow::Result<()> {
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read '{}'", path.display()))
+}
+
+fn run(arguments: &Arguments, plan: Plan, epochs: Epochs) -> anyhow::Result<()> {
     let config = Config {
         static_member: true,
         publishes: arguments.publishes.unwrap_or_else(|| arguments.name.ends_with("-0")),
         http: Some(arguments.http),
+        epochs,
+        schemas: arguments.schemas.clone(),
+        checkpoints: arguments.checkpoints.clone(),
         ..Config::new(Arc::new(plan), &arguments.name)
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use schemas::report::{PartitionReport, WorkerReport};
+use schemas::report::{PartitionReport, QualityReport, QualityStanding, WorkerReport};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfPartition {
@@ -27,6 +27,12 @@ struct OfReason {
     reason: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRule {
+    /// Empty: all records.
+    rule: String,
+}
+
 type Gauges<L> = Family<L, Gauge<i64, AtomicI64>>;
 type Counters<L> = Family<L, Counter<u64, AtomicU64>>;
 
@@ -35,6 +41,9 @@ pub(crate) fn text(report: &WorkerReport) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("sluice");
     partitions(&mut registry, &report.partitions);
     outputs(&mut registry, report);
+    if let Some(report) = &report.quality {
+        quality(&mut registry, report);
+    }
     let troubles = Gauges::<OfReason>::default();
     for trouble in &report.troubles {
         troubles.get_or_create(&OfReason { reason: trouble.reason.clone() }).inc();
@@ -61,6 +70,19 @@ fn partitions(registry: &mut Registry, partitions: &[PartitionReport]) {
     gauge("watermark_milliseconds", "Watermark, milliseconds since the epoch", &|partition| partition.watermark);
     gauge("sealed_milliseconds", "Seal, milliseconds since the epoch", &|partition| partition.sealed);
     gauge("replaying", "1 while the partition is rebuilt", &|partition| Some(i64::from(partition.replaying)));
+    gauge("idle", "1 while nothing is left to be read", &|partition| Some(i64::from(partition.idle)));
+    gauge("replay_remaining", "Records still to be replayed", &|partition| {
+        Some(partition.replay_until.map_or(0, |until| until - partition.position))
+    });
+    gauge(
+        "checkpoint_milliseconds",
+        "When the last checkpoint was taken, milliseconds since the epoch",
+        &|partition| Some(partition.checkpoint?.at),
+    );
+    gauge("checkpoint_bytes", "Bytes of the last checkpoint", &|partition| Some(partition.checkpoint?.bytes as i64));
+    gauge("checkpoint_written_bytes", "Bytes that the last checkpoint added", &|partition| {
+        Some(partition.checkpoint?.written as i64)
+    });
     gauge("open_windows", "Open windows", &|partition| Some(partition.windows.len() as i64));
     gauge("remembered_ids", "Ids remembered in open windows", &|partition| {
         Some(partition.windows.iter().map(|window| window.ids as i64).sum())
@@ -84,6 +106,32 @@ fn partitions(registry: &mut Registry, partitions: &[PartitionReport]) {
         }
     }
     registry.register("records", "Records judged, by verdict", records);
+}
+
+/// Gauges, not counters: all are over a span that slides.
+fn quality(registry: &mut Registry, report: &QualityReport) {
+    let rules = report.rules.iter().map(|rule| (rule.name.clone(), &rule.standing));
+    let standings: Vec<_> = std::iter::once((String::new(), &report.overall)).chain(rules).collect();
+    let mut gauge = |name: &str, help: &str, value: &dyn Fn(&QualityStanding) -> i64| {
+        let family = Gauges::<OfRule>::default();
+        for (rule, standing) in &standings {
+            family.get_or_create(&OfRule { rule: rule.clone() }).set(value(standing));
+        }
+        registry.register(name, help, family);
+    };
+    gauge("quality_state", "0 ok, 1 warning, 2 critical; of all records where the rule is empty", &|standing| {
+        standing.state as i64
+    });
+    gauge("quality_evaluated", "Records evaluated in the span", &|standing| standing.evaluated as i64);
+    gauge("quality_violations", "Violations in the span", &|standing| standing.violations as i64);
+    gauge("quality_violations_per_million", "Violations per million evaluated in the span", &|standing| {
+        standing.per_million as i64
+    });
+    if let Some(until) = report.until {
+        let gauge = Gauge::<i64, AtomicI64>::default();
+        gauge.set(until);
+        registry.register("quality_until_milliseconds", "Log time of the newest record that is judged", gauge);
+    }
 }
 
 fn outputs(registry: &mut Registry, report: &WorkerReport) {

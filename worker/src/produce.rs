@@ -42,6 +42,19 @@ const TUNING: [(&str, &str); 4] = [
     ("reconnect.backoff.max.ms", "2000"),
 ];
 
+/// The client's properties with those of a producer: what the guarantees rest on cannot be set otherwise, what is tuning can.
+fn configured(client: &ClientConfig) -> ClientConfig {
+    // A copy as a whole: the map of a configuration's properties shows no passwords.
+    let mut config = client.clone();
+    for (key, value) in TUNING.into_iter().filter(|(key, _)| client.get(key).is_none()) {
+        config.set(key, value);
+    }
+    for (key, value) in BINDING {
+        config.set(key, value);
+    }
+    config
+}
+
 /// Sending failed.
 #[derive(Debug, Error)]
 pub enum ProduceError {
@@ -135,17 +148,7 @@ pub struct Producer {
 impl Producer {
     /// A producer with the brokers and security of `client`. Returns at once, also when no broker answers.
     pub fn new(client: &ClientConfig) -> Result<Self, ProduceError> {
-        let mut config = ClientConfig::new();
-        for (key, value) in TUNING {
-            config.set(key, value);
-        }
-        for (key, value) in client.config_map() {
-            config.set(key, value);
-        }
-        for (key, value) in BINDING {
-            config.set(key, value);
-        }
-        let client = config
+        let client = configured(client)
             .create_with_context(Deliveries::default())
             .map_err(|error| ProduceError::Configure { message: error.to_string() })?;
         Ok(Self { client })

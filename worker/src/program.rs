@@ -1,8 +1,8 @@
 //! From the plan, which speaks of manifests, to the core's program, which speaks of columns.
 
 use arrow::datatypes::DataType;
-use plan::{Aggregate, LatePolicy, OnViolation, Plan};
-use stream_core::{BatchCut, Function, Group, Measure, Program, Rule, Windows};
+use plan::{Aggregate, LatePolicy, OnViolation, Plan, RuleCheck};
+use stream_core::{BatchCut, Check, Consequence, Function, Group, Measure, Program, Rule, Windows};
 
 /// The program of `plan`.
 pub fn program(plan: &Plan) -> Program {
@@ -15,6 +15,7 @@ pub fn program(plan: &Plan) -> Program {
         windows: Windows { size: plan.window.size_ms, offset: plan.window.offset_ms },
         filter: plan.filter.clone(),
         rules: plan.rules.iter().map(rule).collect(),
+        redacted: plan.batch.redacted.clone(),
         groups: plan.groups.iter().map(group).collect(),
         measures: plan.measures.iter().map(measure).collect(),
         batch: BatchCut {
@@ -31,8 +32,17 @@ fn rule(rule: &plan::RulePlan) -> Rule {
     Rule {
         name: rule.name.clone(),
         expected: rule.expected.clone(),
-        check: rule.check.clone(),
-        dead_letter: rule.on_violation == OnViolation::DeadLetter,
+        check: match &rule.check {
+            RuleCheck::Rows(check) => Check::Rows(check.clone()),
+            RuleCheck::Unique => Check::Unique,
+        },
+        consequence: match rule.on_violation {
+            OnViolation::DeadLetter => Consequence::Refuse,
+            OnViolation::Report => Consequence::Report,
+            OnViolation::Stop => Consequence::Stop,
+        },
+        columns: rule.columns.clone(),
+        nulls_alone: rule.nulls_alone,
     }
 }
 

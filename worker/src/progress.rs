@@ -116,6 +116,12 @@ pub fn decode(position: Offset, metadata: &str) -> Result<CommittedProgress, Pro
     Ok(CommittedProgress { progress, topic_id, revision, idle })
 }
 
+/// The watermark that a commit speaks of, milliseconds; nothing before the first valid record, or if it cannot be read.
+pub fn watermark(position: i64, metadata: &str) -> Option<i64> {
+    let watermark = decode(Offset(position), metadata).ok()?.progress.watermark;
+    (watermark != EventTime::NEVER).then_some(watermark.0)
+}
+
 /// Publish progress as metadata. Seals are written as the difference to the published horizon, to be short.
 pub fn encode_collector(progress: &CollectorProgress) -> String {
     let mut text = format!("1 {} {}", progress.anchor, progress.published_until);

@@ -5,7 +5,10 @@
 //!
 //! The client blocks; call it from a plain thread.
 
+mod memory;
+
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +20,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::decode::{RegistryUnreachable, WriterSchema, WriterSchemas};
+use memory::Folder;
 
 const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 const CONNECT_WAIT: Duration = Duration::from_secs(2);
@@ -195,6 +199,7 @@ pub fn innermost(error: &reqwest::Error) -> String {
 /// The registry with a memory, for lanes.
 pub struct SchemaCache {
     registry: RegistryClient,
+    folder: Option<Folder>,
     memory: Mutex<Memory>,
 }
 
@@ -209,7 +214,12 @@ struct Memory {
 impl SchemaCache {
     /// The registry at `address`. Nothing is asked yet.
     pub fn new(address: &str) -> Self {
-        Self { registry: RegistryClient::new(address), memory: Mutex::default() }
+        Self { registry: RegistryClient::new(address), folder: None, memory: Mutex::default() }
+    }
+
+    /// The same, with the schemas that it has met kept in `folder`, so that a restart knows them without asking.
+    pub fn kept_in(address: &str, folder: &Path) -> Self {
+        Self { folder: Some(Folder::new(folder, address)), ..Self::new(address) }
     }
 
     fn look_up(&self, id: u32, now: Instant) -> Result<WriterSchema, RegistryUnreachable> {
@@ -217,6 +227,11 @@ impl SchemaCache {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = memory.known.get(&id) {
             return Ok(known.clone());
+        }
+        if let Some(schema) = self.folder.as_ref().and_then(|folder| folder.find(id)) {
+            let known = WriterSchema::Avro(schema.into());
+            memory.remember(id, &known, now);
+            return Ok(known);
         }
         if memory.unknown.get(&id).is_some_and(|since| now.duration_since(*since) < UNKNOWN_FOR) {
             return Ok(WriterSchema::Unknown);
@@ -232,6 +247,9 @@ impl SchemaCache {
             Ok(answer) => {
                 memory.away = None;
                 memory.remember(id, &answer, now);
+                if let (Some(folder), WriterSchema::Avro(schema)) = (&self.folder, &answer) {
+                    folder.keep(id, schema);
+                }
                 Ok(answer)
             }
             Err(error) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use schemas::report::{OutputReport, PartitionReport, Trouble, WorkerReport};
+use schemas::report::{OutputReport, PartitionReport, QualityReport, Trouble, WorkerReport};
 
 /// Milliseconds since the epoch by this machine's clock.
 pub fn now() -> i64 {
@@ -27,6 +27,7 @@ struct Inner {
     ends: BTreeMap<i32, i64>,
     outputs: BTreeMap<i32, OutputReport>,
     troubles: BTreeMap<String, Trouble>,
+    quality: Option<QualityReport>,
 }
 
 impl Inner {
@@ -55,6 +56,7 @@ impl Status {
             partitions: inner.partitions.values().map(|report| inner.with_end(report)).collect(),
             outputs: inner.outputs.values().cloned().collect(),
             troubles: inner.troubles.values().cloned().collect(),
+            quality: inner.quality.clone(),
         }
     }
 
@@ -83,6 +85,11 @@ impl Status {
     /// Replaces what is known of a partition of the partials topic.
     pub fn set_output(&self, report: OutputReport) {
         self.lock().outputs.insert(report.output, report);
+    }
+
+    /// Replaces what is known of the data's quality.
+    pub fn set_quality(&self, report: QualityReport) {
+        self.lock().quality = Some(report);
     }
 
     /// Something keeps `task` from going on. The time it began is kept while the reason stays the same.

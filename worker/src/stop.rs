@@ -43,7 +43,7 @@ impl Stop {
 
 /// Waiting times that double from a tenth of a second up to ten seconds.
 #[derive(Debug)]
-pub struct Backoff(Duration);
+pub(crate) struct Backoff(Duration);
 
 impl Default for Backoff {
     fn default() -> Self {

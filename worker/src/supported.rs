@@ -1,6 +1,6 @@
 //! What a manifest may ask for that this version does not carry out: refused at the start, never ignored.
 
-use plan::{OnDataLoss, OnViolation, Plan};
+use plan::{OnDataLoss, Plan};
 use thiserror::Error;
 
 /// A part of the manifest that this version does not carry out. The user must change it.
@@ -21,15 +21,8 @@ pub(crate) fn check(plan: &Plan) -> Result<(), Unsupported> {
         let (field, found) = (format!("'{field}'"), format!("'{found}'"));
         Err(Unsupported { field, found, allowed })
     };
-    if let Some(rule) = plan.rules.iter().find(|rule| rule.on_violation == OnViolation::Stop) {
-        let field = format!("onViolation of rule {}", rule.name);
-        return refuse(&field, "Stop", "'DeadLetter' or 'Report'");
-    }
     if plan.source.on_data_loss == OnDataLoss::Continue {
         return refuse("source.onDataLoss", "Continue", "'Stop'");
-    }
-    if plan.close_when_idle_for_ms.is_some() {
-        return refuse("closeWhenIdleFor", "set", "to leave it out");
     }
     Ok(())
 }

@@ -118,6 +118,8 @@ pub fn report_body(report: &BatchReport, plan: &plan::Plan) -> BatchBody {
         rule: plan.rules[sample.rule].name.clone(),
         offset: sample.offset.0,
         event_id: sample.event_id.clone(),
+        field: sample.field.clone(),
+        value: sample.value.clone(),
     });
     BatchBody {
         first_offset: report.first.0,

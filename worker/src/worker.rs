@@ -10,17 +10,21 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use plan::{Isolation, Plan, SinkLocation};
+use plan::{Isolation, OnCritical, Plan, SinkLocation};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use schemas::epochs::Epochs;
 use schemas::report::WorkerReport;
+use stream_core::{EventTime, Topology};
 use thiserror::Error;
 
+use crate::checkpoint::LocalVolume;
 use crate::client::{client, publish_group};
 use crate::http;
 use crate::ingest::{GroupTask, IngestError, Kafka, Settings, Shared};
 use crate::produce::{ProduceError, Producer};
 use crate::program::program;
 use crate::publish::{PublishError, PublishSettings, PublishTask, Store};
+use crate::quality::{Quality, Watch, WatchError};
 use crate::registry::SchemaCache;
 use crate::source::{Consumer, SourceError, SourceSettings};
 use crate::status::Status;
@@ -46,10 +50,18 @@ pub struct Config {
     pub fetch_records: usize,
     /// How often progress is committed.
     pub cut_interval: Duration,
+    /// The folder for checkpoints. Without one, every restart rebuilds from Kafka.
+    pub checkpoints: Option<PathBuf>,
+    /// How often a checkpoint is taken.
+    pub checkpoint_interval: Duration,
     /// For a bounded run: the end offset of each source partition.
     pub ends: Option<BTreeMap<i32, i64>>,
+    /// What the pipeline was before.
+    pub epochs: Epochs,
     /// Where HTTP listens, if it does.
     pub http: Option<SocketAddr>,
+    /// The folder in which writer schemas are kept over restarts; without one the registry is asked again.
+    pub schemas: Option<PathBuf>,
 }
 
 impl Config {
@@ -67,8 +79,12 @@ impl Config {
             lanes,
             fetch_records: 16_384,
             cut_interval: Duration::from_secs(2),
+            checkpoints: None,
+            checkpoint_interval: Duration::from_secs(10),
             ends: None,
+            epochs: Epochs::default(),
             http: None,
+            schemas: None,
         }
     }
 }
@@ -82,6 +98,9 @@ pub enum WorkerError {
     /// Publish ended.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// Watching the data's quality ended.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// The source could not be opened.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -174,6 +193,7 @@ struct Tasks {
     plan: Arc<Plan>,
     group: JoinHandle<Result<(), IngestError>>,
     publisher: Option<JoinHandle<Result<(), PublishError>>>,
+    watch: Option<JoinHandle<Result<(), WatchError>>>,
     finish: crossbeam_channel::Sender<BTreeMap<i32, i64>>,
     drained: Arc<AtomicBool>,
 }
@@ -183,17 +203,21 @@ impl Tasks {
         let plan = config.plan.clone();
         supported::check(&plan)?;
         let program = Arc::new(program(&plan));
+        let topology = topology(&plan, &config.epochs);
         let (finish, finished) = crossbeam_channel::bounded(1);
         if let Some(address) = config.http {
             serve_http(address, status.clone(), stop.clone())?;
         }
+        let quality = Arc::new(Quality::new(plan.clone(), status.clone()));
         let publisher = PublishSettings {
             plan: plan.clone(),
             program: program.clone(),
+            topology: topology.clone(),
             group: publish_group(&config.group),
             store: store(&plan)?,
             status: status.clone(),
             stop: stop.clone(),
+            quality: quality.clone(),
             finish: finished,
         };
         let publisher = config.publishes.then(|| PublishTask::new(publisher)).transpose()?;
@@ -203,39 +227,57 @@ impl Tasks {
             plan: plan.clone(),
             consumer: consumer.clone(),
             producer: Producer::new(&client(&plan))?,
-            schemas: Arc::new(SchemaCache::new(&plan.registry_url)),
+            schemas: Arc::new(match &config.schemas {
+                Some(folder) => SchemaCache::kept_in(&plan.registry_url, folder),
+                None => SchemaCache::new(&plan.registry_url),
+            }),
             status: status.clone(),
             stop: stop.clone(),
             fetch_records: config.fetch_records,
             asker: OnceLock::new(),
         };
         let shared = Arc::new(Shared {
+            topology,
             broker: Box::new(Arc::new(kafka)),
+            volume: config.checkpoints.clone().map(|folder| Arc::new(LocalVolume::new(folder)) as _),
             settings: Settings {
                 cut_interval: config.cut_interval,
+                checkpoint_interval: config.checkpoint_interval,
                 lanes: config.lanes.max(1),
                 ends: config.ends.clone(),
             },
             plan: plan.clone(),
             program,
             status: status.clone(),
+            quality: quality.clone(),
             stop: stop.clone(),
         });
         let drained = Arc::new(AtomicBool::new(false));
         let started = |source| WorkerError::Start { task: "ingest", source };
         let group = GroupTask::start(shared, consumer, events, drained.clone()).map_err(started)?;
         let group = Builder::new().name("group".to_owned()).spawn(move || group.run()).map_err(started)?;
+        let watch = Watch {
+            plan: plan.clone(),
+            group: config.group.clone(),
+            quality,
+            status: status.clone(),
+            stop: stop.clone(),
+            follow: !config.publishes,
+        };
+        let watches = config.publishes || plan.thresholds.on_critical == OnCritical::Suspend;
+        let watch = watches.then(|| Builder::new().name("quality".to_owned()).spawn(move || watch.run()));
+        let watch = watch.transpose().map_err(|source| WorkerError::Start { task: "quality", source })?;
         let publisher =
             publisher.map(|publisher| Builder::new().name("publish".to_owned()).spawn(move || publisher.run()));
         let publisher = publisher.transpose().map_err(|source| WorkerError::Start { task: "publish", source })?;
-        Ok(Self { plan, group, publisher, finish, drained })
+        Ok(Self { plan, group, publisher, watch, finish, drained })
     }
 
     /// Watches the tasks: ends all when one ends, and finishes publishing once ingest has drained.
     fn supervise(mut self, stop: &Stop, finished: &AtomicBool) -> Result<(), WorkerError> {
         let mut told = false;
         while !stop.wait(Duration::from_millis(20)) {
-            if self.group.is_finished() {
+            if self.group.is_finished() || self.watch.as_ref().is_some_and(JoinHandle::is_finished) {
                 break;
             }
             if !told && self.drained.load(Ordering::Acquire) {
@@ -258,7 +300,8 @@ impl Tasks {
         }
         stop.request();
         let publisher = self.publisher.take().map_or(Ok(()), |publisher| join("publish", publisher));
-        join("ingest", self.group).and(publisher)
+        let watch = self.watch.take().map_or(Ok(()), |watch| join("quality", watch));
+        join("ingest", self.group).and(publisher).and(watch)
     }
 
     /// Tells the publisher up to where the partials topic must be read. False when the broker did not say.
@@ -300,6 +343,17 @@ where
         Ok(ended) => ended.map_err(WorkerError::from),
         Err(_) => Err(WorkerError::Panic { task: task.to_owned() }),
     }
+}
+
+/// How many source partitions count from when on: as the epochs say, or always as many as the plan says.
+fn topology(plan: &Plan, epochs: &Epochs) -> Topology {
+    if epochs.topology.is_empty() {
+        return Topology::of(plan.source.partitions as usize);
+    }
+    let epoch = |epoch: &schemas::epochs::TopologyEpoch| {
+        (epoch.from.map_or(EventTime::NEVER, EventTime), epoch.partitions as usize)
+    };
+    Topology::grown(epochs.topology.iter().map(epoch))
 }
 
 fn store(plan: &Plan) -> Result<Store, WorkerError> {

@@ -6,7 +6,7 @@ mod conclude;
 mod figures;
 mod generated;
 mod panel;
-mod pipeline;
+pub(crate) mod pipeline;
 mod plain;
 mod reach;
 pub mod registry;

@@ -29,6 +29,7 @@ mod tests;
 pub use compare::{Difference, iso, money};
 pub use domain::SALES_EVENT_AVSC;
 pub use files::WriteTruthError;
+pub(crate) use flags::{duration, instant};
 pub use murmur2::{murmur2, partition_of};
 pub use options::{Options, OptionsError, Shape, Windows};
 pub use registry::{RegisterError, register, second_version};

@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use schemas::spec::AnalyticsPipeline;
+use schemas::spec::{AnalyticsPipeline, Duration};
 use serde_json::Value;
 
 /// What a node may be.
@@ -123,11 +123,14 @@ impl Form {
         self.alternatives().into_iter().flat_map(of).filter_map(Value::as_str).collect()
     }
 
-    /// Whether it is a duration.
+    /// Whether it is a duration: it carries the rule that durations carry.
     pub fn is_duration(self) -> bool {
-        self.alternatives()
-            .iter()
-            .any(|schema| schema["pattern"].as_str().is_some_and(|pattern| pattern.contains("ms|s|m|h|d")))
+        static RULE: OnceLock<Value> = OnceLock::new();
+        let rule =
+            RULE.get_or_init(|| schemars::schema_for!(Duration).to_value()["x-kubernetes-validations"][0].clone());
+        let carries =
+            |schema: &&Value| schema["x-kubernetes-validations"].as_array().is_some_and(|all| all.contains(rule));
+        self.alternatives().iter().any(carries)
     }
 
     /// The least and the greatest whole number.

@@ -45,8 +45,7 @@ fn every_problem_of_the_shape_is_found_at_once() {
              'credentialsSecretRef'",
             "7:3 SL0003 spec.source [source] missing field 'eventTime' | required are 'topic', 'schema', 'eventId', \
              'eventTime'",
-            "8:34 SL0005 spec.source.topic.partitions [0] 0 is out of range | allowed is a whole number from 1 to \
-             4294967295",
+            "8:34 SL0005 spec.source.topic.partitions [0] 0 is out of range | allowed is a whole number from 1 to 10000",
             "8:37 SL0002 spec.source.topic.partitons [partitons] unknown field 'partitons' | did you mean 'partitions'?",
             "9:23 SL0004 spec.source.schema.subject [no] expected a string, found the boolean 'no' | put it in quotes: \
              \"no\"",

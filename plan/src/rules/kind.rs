@@ -12,10 +12,11 @@ pub(super) enum Check<'a> {
     Matches(&'a str),
     MaxLatency(&'a Duration),
     Expression(&'a str),
+    Unique(&'a str),
 }
 
 const KINDS: &str = "allowed is exactly one of 'required', 'oneOf', bounds ('min', 'max', 'exclusiveMin', \
-                     'exclusiveMax'), 'matches', 'maxLatency' and 'expression'";
+                     'exclusiveMax'), 'matches', 'maxLatency', 'expression' and 'unique'";
 
 /// The kind of a rule, or the problem that it has none or several.
 pub(super) fn kind<'a>(rule: &'a Rule, path: &Path, problems: &mut Vec<Problem>) -> Option<Check<'a>> {
@@ -34,6 +35,7 @@ pub(super) fn kind<'a>(rule: &'a Rule, path: &Path, problems: &mut Vec<Problem>)
     kinds.extend(rule.matches.as_deref().map(|pattern| ("matches", Check::Matches(pattern))));
     kinds.extend(rule.max_latency.as_ref().map(|latency| ("maxLatency", Check::MaxLatency(latency))));
     kinds.extend(rule.expression.as_deref().map(|sql| ("expression", Check::Expression(sql))));
+    kinds.extend(rule.unique.as_deref().map(|field| ("unique", Check::Unique(field))));
     if kinds.len() > 1 {
         let (first, second) = (kinds[0].0, kinds[1].0);
         let message = format!("the rule has both '{first}' and '{second}'");

@@ -3,22 +3,23 @@
 use arrow_schema::DataType;
 use datafusion_common::ScalarValue;
 use datafusion_expr::{BinaryExpr, Expr, Operator, cast, ident, lit};
-use schemas::spec::{Duration, Rule, Scalar};
+use schemas::spec::{Duration, OnViolation, Rule, Scalar};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::kind::Check;
-use super::{Times, TypedRule, is_millis};
+use super::{Own, TypedRule, is_millis};
 use crate::avro::Fields;
 use crate::names::quoted;
 use crate::sql::{self, Lowered, Text, reason};
 use crate::types::{self, Kind};
-use crate::{Path, Problem, codes, pattern};
+use crate::{Path, Problem, ThresholdPlan, codes, pattern};
 
 /// One rule and where it stands.
 pub(super) struct Scope<'a> {
     pub(super) rule: &'a Rule,
     pub(super) path: &'a Path,
-    pub(super) times: Times<'a>,
+    pub(super) own: Own<'a>,
+    pub(super) threshold: ThresholdPlan,
 }
 
 /// What a check means: an expression, its words for people, its canonical text.
@@ -40,7 +41,10 @@ impl Scope<'_> {
             let source = Text::new(sql, self.path.key("expression"), "rule");
             let lowered = sql::condition(&source, fields, problems)?;
             let canonical = format!("expression {}", sql::text::parse(&source).ok()?);
-            return Some(self.typed(lowered, (*sql).to_owned(), &canonical));
+            return Some(self.typed(Some(lowered), (*sql).to_owned(), &canonical));
+        }
+        if let Check::Unique(field) = check {
+            return self.unique(field, problems);
         }
         let fields = fields?;
         let field = self.rule.field.as_deref().unwrap_or_default();
@@ -50,10 +54,10 @@ impl Scope<'_> {
             Check::Bounds => self.bounds(field, fields, problems)?,
             Check::Matches(pattern) => self.matches(field, pattern, fields, problems)?,
             Check::MaxLatency(latency) => self.max_latency(latency, fields, problems)?,
-            Check::Expression(_) => return None,
+            Check::Expression(_) | Check::Unique(_) => return None,
         };
         match sql::lower(meaning.expr, fields, false) {
-            Ok(lowered) => Some(self.typed(lowered, meaning.expected, &meaning.canonical)),
+            Ok(lowered) => Some(self.typed(Some(lowered), meaning.expected, &meaning.canonical)),
             Err(error) => {
                 problems.push(Problem::new(codes::SQL_TYPE, self.path.clone(), reason(&error)));
                 None
@@ -61,16 +65,38 @@ impl Scope<'_> {
         }
     }
 
-    fn typed(&self, check: Lowered, expected: String, canonical: &str) -> TypedRule {
+    fn typed(&self, check: Option<Lowered>, expected: String, canonical: &str) -> TypedRule {
         TypedRule {
             name: self.rule.name.clone(),
             on_violation: self.rule.on_violation,
             field: self.rule.field.clone(),
             expected,
             fingerprint: format!("{:032x}", xxh3_128(canonical.as_bytes())),
+            columns: check.iter().flat_map(|check| check.columns.clone()).collect(),
             check,
+            nulls_alone: self.rule.required.is_some(),
+            threshold: self.threshold,
             path: self.path.clone(),
         }
+    }
+
+    /// Every id once. Ids are what duplicates are known by, so it can be about no other field.
+    fn unique(&self, field: &str, problems: &mut Vec<Problem>) -> Option<TypedRule> {
+        let id = self.own.id;
+        if field != id {
+            let message = format!("'{field}' is not the source's 'eventId'");
+            let help = format!("allowed is '{id}': ids are what duplicates are known by");
+            problems.push(Problem::new(codes::RULE_FIELD, self.path.key("unique"), message).help(help));
+            return None;
+        }
+        if self.rule.on_violation != OnViolation::Report {
+            let message = "a duplicate is not counted and is no dead letter";
+            let path = self.path.key("onViolation");
+            problems.push(Problem::new(codes::RULE_FIELD, path, message).help("allowed is 'Report'"));
+            return None;
+        }
+        let typed = self.typed(None, "once while its window is open".to_owned(), &format!("unique '{field}'"));
+        Some(TypedRule { field: Some(field.to_owned()), columns: [field.to_owned()].into(), ..typed })
     }
 
     fn required(&self, names: &[String], fields: &Fields, problems: &mut Vec<Problem>) -> Option<Meaning> {
@@ -171,7 +197,7 @@ impl Scope<'_> {
 
     /// Ingest time minus event time, in milliseconds.
     fn max_latency(&self, latency: &Duration, fields: &Fields, problems: &mut Vec<Problem>) -> Option<Meaning> {
-        let Some(ingest) = self.times.ingest else {
+        let Some(ingest) = self.own.ingest else {
             problems.push(
                 Problem::new(
                     codes::RULE_FIELD,
@@ -182,7 +208,7 @@ impl Scope<'_> {
             );
             return None;
         };
-        let event = self.times.event;
+        let event = self.own.event;
         // Fields that are missing or no times are problems of the source, reported there.
         if [ingest, event].iter().any(|name| fields.get(name).is_none_or(|(t, _)| !is_millis(t))) {
             return None;

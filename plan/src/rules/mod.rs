@@ -12,7 +12,7 @@ use schemas::spec::{OnViolation, Quality, Rule};
 use crate::avro::Fields;
 use crate::names::is_kebab;
 use crate::sql::Lowered;
-use crate::{Path, Problem, codes};
+use crate::{Path, Problem, ThresholdPlan, codes, thresholds};
 
 /// A rule that is typed, but not yet bound to the columns that will be decoded.
 #[derive(Debug)]
@@ -22,13 +22,19 @@ pub(crate) struct TypedRule {
     pub(crate) field: Option<String>,
     pub(crate) expected: String,
     pub(crate) fingerprint: String,
-    pub(crate) check: Lowered,
+    /// Absent: the rule is about the event ids.
+    pub(crate) check: Option<Lowered>,
+    /// Fields that it reads.
+    pub(crate) columns: BTreeSet<String>,
+    pub(crate) nulls_alone: bool,
+    pub(crate) threshold: ThresholdPlan,
     pub(crate) path: Path,
 }
 
 /// The fields with a meaning of their own, as far as they exist.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Times<'a> {
+pub(crate) struct Own<'a> {
+    pub(crate) id: &'a str,
     pub(crate) event: &'a str,
     pub(crate) ingest: Option<&'a str>,
 }
@@ -37,7 +43,7 @@ pub(crate) struct Times<'a> {
 pub(crate) fn compile(
     quality: &Quality,
     fields: Option<&Fields>,
-    times: Times<'_>,
+    own: Own<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<TypedRule> {
     let rules = Path::of("spec.quality.rules");
@@ -46,8 +52,9 @@ pub(crate) fn compile(
     for (index, rule) in quality.rules.iter().enumerate() {
         let path = rules.index(index);
         check_name(rule, &path, &mut seen, problems);
+        let threshold = thresholds::of_rule(rule, &path, problems);
         if let Some(check) = kind::kind(rule, &path, problems) {
-            let scope = meaning::Scope { rule, path: &path, times };
+            let scope = meaning::Scope { rule, path: &path, own, threshold };
             compiled.extend(scope.compile(&check, fields, problems));
         }
     }
@@ -62,10 +69,10 @@ fn check_name<'a>(rule: &'a Rule, path: &Path, seen: &mut BTreeSet<&'a str>, pro
             Problem::new(codes::NAME_SYNTAX, path, format!("'{name}' is not a rule name"))
                 .help("allowed are lower case letters, digits and '-', at most 63"),
         );
-    } else if name.starts_with("event-time-") {
+    } else if name.starts_with("event-time-") || name.starts_with("event-id-") {
         problems.push(
             Problem::new(codes::NAME_RESERVED, path, format!("the rule name '{name}' is reserved"))
-                .help("allowed are names that do not start with 'event-time-'"),
+                .help("allowed are names that do not start with 'event-time-' or 'event-id-'"),
         );
     } else if !seen.insert(name) {
         problems.push(

@@ -19,6 +19,10 @@ fn names_and_numbers() {
     assert_eq!((plan.delay_ms, plan.idle_after_ms, plan.max_future_skew_ms), (600_000, 60_000, 300_000));
     assert_eq!((plan.window.size_ms, plan.window.offset_ms), (300_000, 0));
     assert_eq!((plan.batch.interval_ms, plan.batch.max_records, plan.batch.samples_per_rule), (60_000, 1_000_000, 10));
+    let thresholds = plan.thresholds;
+    assert_eq!((thresholds.span_ms, thresholds.min_records, thresholds.ignore_before_ms), (900_000, 1000, None));
+    assert_eq!((thresholds.overall.warning, thresholds.overall.critical), (Some(10_000), Some(100_000)));
+    assert_eq!((plan.rules[2].threshold.warning, plan.rules[2].threshold.critical), (Some(10_000), Some(50_000)));
     assert_eq!(plan.sink.location, SinkLocation::File { path: "/data".to_owned() });
     assert_eq!(plan.sink.partition_by, [PartitionKey::Date]);
     let log_append = ("message.timestamp.type".to_owned(), "LogAppendTime".to_owned());
@@ -106,7 +110,7 @@ fn output_types_of_measures() {
 #[test]
 fn the_checks_that_run() {
     let plan = plan();
-    let checks: Vec<String> = plan.rules.iter().map(|rule| rule.check.to_string()).collect();
+    let checks: Vec<String> = plan.rules.iter().filter_map(|rule| rule.check.rows()).map(ToString::to_string).collect();
     assert_eq!(
         checks,
         [

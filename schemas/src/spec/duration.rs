@@ -9,7 +9,11 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-const PATTERN: &str = "^[0-9]+(ms|s|m|h|d)$";
+use super::cel::{is_duration, rule};
+
+/// The units, their milliseconds, and how many digits a number of them may have, which the API server checks, too.
+const UNITS: [(&str, i64, usize); 5] =
+    [("ms", 1, 12), ("s", 1_000, 9), ("m", 60_000, 8), ("h", 3_600_000, 6), ("d", 86_400_000, 5)];
 /// Longest duration: ten thousand days. Leaves room for sums of durations and times in 64 bits.
 const MAX_MILLIS: i64 = 10_000 * 86_400_000;
 
@@ -70,19 +74,15 @@ impl FromStr for Duration {
         let too_long = || ParseDurationError::TooLong(text.to_owned());
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
-        let unit = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return Err(syntax()),
-        };
+        let (_, size, longest) = UNITS.into_iter().find(|(name, ..)| *name == unit).ok_or_else(syntax)?;
         if number.is_empty() {
             return Err(syntax());
         }
+        if number.len() > longest {
+            return Err(too_long());
+        }
         let number: i64 = number.parse().map_err(|_| too_long())?;
-        let millis = number.checked_mul(unit).filter(|m| *m <= MAX_MILLIS).ok_or_else(too_long)?;
+        let millis = number.checked_mul(size).filter(|m| *m <= MAX_MILLIS).ok_or_else(too_long)?;
         Ok(Self { text: text.to_owned(), millis })
     }
 }
@@ -116,6 +116,13 @@ impl JsonSchema for Duration {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": PATTERN })
+        json_schema!({
+            "type": "string",
+            "maxLength": 14,
+            "x-kubernetes-validations": [rule(
+                is_duration("self", MAX_MILLIS),
+                "allowed is a whole number with a unit, 'ms', 's', 'm', 'h' or 'd', of at most '10000d'",
+            )],
+        })
     }
 }

@@ -7,20 +7,25 @@
 //! Defaults that do not depend on other fields are visible in the JSON schema; the few that do are `Option`s here, and
 //! their doc comments say what holds when they are absent.
 
+mod cel;
 mod duration;
 mod kafka;
 mod output;
 mod pipeline;
+mod pod;
 mod quality;
 mod scalar;
 mod source;
 mod workers;
 
 pub use duration::{Duration, ParseDurationError};
-pub use kafka::{Kafka, Management, Mechanism, Protocol, SchemaRegistry, SecretKeyRef, SecretRef, Security, Topic};
+pub use kafka::{
+    Kafka, Management, Mechanism, OWN_PROPERTIES, Protocol, SchemaRegistry, SecretKeyRef, SecretRef, Security, Topic,
+};
 pub use output::{DeadLetter, Late, LatePolicy, Measure, Partials, Sink, Window};
-pub use pipeline::{API_VERSION, AnalyticsPipeline, AnalyticsPipelineSpec, KIND, Metadata};
-pub use quality::{Batch, OnViolation, Quality, Rule, Samples};
+pub use pipeline::{API_VERSION, AnalyticsPipeline, AnalyticsPipelineSpec, DeletionPolicy, KIND, Metadata};
+pub use pod::{LABEL_KEY, PodTemplate, TaintEffect, Toleration, TolerationOperator, TopologySpread, WhenUnsatisfiable};
+pub use quality::{Batch, OnCritical, OnViolation, Quality, Rule, Samples, Threshold, Thresholds};
 pub use scalar::Scalar;
 pub use source::{Compatibility, ConfigMapKeyRef, Isolation, OnDataLoss, Source, SourceSchema, Watermark};
 pub use workers::{Quantities, Resources, Storage, Workers};

@@ -3,12 +3,20 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cel::{frozen, millis, rule, rule_at, timed};
 use super::kafka::one_partition;
 use super::{Duration, Topic};
 
 /// Tumbling event-time windows `[start, start + size)`, aligned to 1970 UTC plus the offset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = [
+    rule_at(".size", timed(&["self.size"],
+        &format!("({0} > 0 && (86400000 % {0} == 0 || {0} % 86400000 == 0))", millis("self.size"))),
+        "allowed are divisors of a day, for example '5m', and whole days"),
+    rule_at(".offset", timed(&["self.offset", "self.size"],
+        &format!("{} < {}", millis("self.offset"), millis("self.size"))), "allowed is less than the size"),
+]))]
 pub struct Window {
     /// Length: divides a day, or is whole days.
     pub size: Duration,
@@ -25,10 +33,18 @@ fn zero() -> Duration {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Measure {
-    /// Column name: letters, digits and '_'.
+    /// Column name: letters, digits and '_', not starting with a digit, at most 63. Upper and lower case are not told apart.
+    #[schemars(length(min = 1, max = 63))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule("self.matches('^[a-zA-Z_][a-zA-Z0-9_]*$')",
+            "allowed are letters, digits and '_', not starting with a digit, at most 63"),
+        rule("!(self.lowerAscii() in ['window_start', 'window_end'])",
+            "every output has columns 'window_start' and 'window_end': allowed are other names"),
+    ]))]
     pub name: String,
     /// One aggregate of SQL: `count(*)`, `count(x)`, `sum(x)`, `min(x)`, `max(x)`, `avg(x)`, where `x` is an expression
     /// over the schema's fields; with an optional `filter (where …)`.
+    #[schemars(length(min = 1, max = 4096))]
     pub expression: String,
     /// Digits after the point that are kept of floating-point values: each value is rounded half-even to this many before
     /// it is summed. Only for `sum` and `avg` of floats. Absent: 6.
@@ -42,9 +58,17 @@ pub struct Measure {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Sink {
     /// Root of the store: `file:///path` or `s3://bucket/prefix`.
+    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule("self.matches('^(file:///.*[^/]/*|s3://[^/]+(/.*)?)$')", "allowed is 'file:///path' or 's3://bucket/prefix'"),
+    ]))]
     pub path: String,
     /// Folders below the pipeline's table. `date` is the UTC day of the window's start.
     #[serde(default = "by_date")]
+    #[schemars(length(max = 1), inner(length(max = 16)))]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic", "x-kubernetes-validations" = [
+        rule("self.all(key, key == 'date')", "allowed is 'date', or none"),
+    ]))]
     pub partition_by: Vec<String>,
 }
 
@@ -77,19 +101,37 @@ pub enum LatePolicy {
 pub struct DeadLetter {
     /// The dead-letter topic.
     pub topic: Topic,
+    /// A partition pauses when more dead letters per million records than this came out of one batch, rather than drain the
+    /// topic into the dead letters. Judged from `quality.thresholds.minRecords` records on. 1000000: never.
+    #[serde(default = "half")]
+    #[schemars(range(max = 1_000_000))]
+    pub max_share: u32,
+}
+
+impl DeadLetter {
+    /// The share that holds when nothing is said: half.
+    pub const MAX_SHARE: u32 = 500_000;
+}
+
+fn half() -> u32 {
+    DeadLetter::MAX_SHARE
 }
 
 /// The internal topic `<pipeline>.partials.v1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = [
+    frozen(".partitions", "self.partitions == oldSelf.partitions",
+        "the partitions of the partials topic cannot be changed: allowed is a new pipeline"),
+]))]
 pub struct Partials {
     /// Number of partitions: how many publish lanes there can be. Cannot be changed later.
     #[serde(default = "one_partition")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000))]
     pub partitions: u32,
     /// Copies of each partition. Absent: the broker's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 32_767))]
     pub replication_factor: Option<u16>,
 }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cel::{millis, rule, rule_at, timed};
 use super::source::one_minute;
 use super::{Duration, Scalar};
 
@@ -16,23 +17,30 @@ pub struct Quality {
     /// The rules, in the order in which they are judged: a record that breaks several dead-letter rules is refused by the
     /// first.
     #[serde(default)]
+    #[schemars(length(max = 64))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub rules: Vec<Rule>,
     /// Examples of violations kept in the store.
     #[serde(default)]
     pub samples: Samples,
+    /// From which share of bad records on the data is in doubt, and what follows.
+    #[serde(default)]
+    pub thresholds: Thresholds,
 }
 
 /// How records are cut into batches: a new batch starts where either quotient changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = [
+    rule_at(".interval", timed(&["self.interval"], &format!("{} > 0", millis("self.interval"))), "allowed is more than 0"),
+]))]
 pub struct Batch {
     /// Log time per batch.
     #[serde(default = "one_minute")]
     pub interval: Duration,
     /// Offsets per batch.
     #[serde(default = "million")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
     pub max_records: u64,
 }
 
@@ -54,11 +62,16 @@ pub struct Samples {
     #[serde(default = "ten")]
     #[schemars(range(max = 1000))]
     pub per_rule: u32,
+    /// Fields whose values are never shown: samples say `(redacted)` instead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 255)))]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub redact: Vec<String>,
 }
 
 impl Default for Samples {
     fn default() -> Self {
-        Self { per_rule: ten() }
+        Self { per_rule: ten(), redact: Vec::new() }
     }
 }
 
@@ -66,21 +79,145 @@ fn ten() -> u32 {
     10
 }
 
-/// One check of every record. Exactly one kind: `required`, `oneOf`, bounds, `matches`, `maxLatency` or `expression`.
+/// When the data as a whole is in doubt. Shares are judged over the records of the last `span` of log time; they follow the
+/// log, not the clock: while no records come, a state stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Thresholds {
+    /// How far back from the newest batch records are looked at. At least `batch.interval`.
+    #[serde(default = "quarter_hour")]
+    pub span: Duration,
+    /// With fewer records in the span nothing is judged, and the state is Ok.
+    #[serde(default = "thousand")]
+    #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
+    pub min_records: u64,
+    /// More refused records (undecodable or invalid) per million than this are a warning. Absent: 10000 (1 %), or `critical`
+    /// if that is less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub warning: Option<u32>,
+    /// More refused records per million than this are critical. Absent: 100000 (10 %), or `warning` if that is more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub critical: Option<u32>,
+    /// What follows while the whole, or any rule, is critical.
+    #[serde(default)]
+    pub on_critical: OnCritical,
+    /// Batches that ended before this log time do not count, for example `2026-11-23T10:15:00Z`: a person's word that
+    /// what was bad until then has been looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40), extend("format" = "date-time"))]
+    pub ignore_before: Option<String>,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            span: quarter_hour(),
+            min_records: thousand(),
+            warning: None,
+            critical: None,
+            on_critical: OnCritical::default(),
+            ignore_before: None,
+        }
+    }
+}
+
+fn quarter_hour() -> Duration {
+    "15m".parse().expect("a literal duration")
+}
+
+fn thousand() -> u64 {
+    1000
+}
+
+/// What follows while the data is critical.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnCritical {
+    /// It is reported; everything goes on.
+    #[default]
+    Report,
+    /// Windows are closed but not published until the state is better.
+    HoldOutput,
+    /// Nothing is published, and reading stops as well, until a person acts: mends the rule, raises the threshold or sets
+    /// `ignoreBefore`.
+    Suspend,
+}
+
+/// From which share of violations on one rule is in doubt.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Threshold {
+    /// More violations per million evaluated records than this are a warning. Absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub warning: Option<u32>,
+    /// More violations per million evaluated records than this are critical. Absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub critical: Option<u32>,
+}
+
+/// CEL: the rule has a bound.
+const BOUNDED: &str = "has(self.min) || has(self.max) || has(self.exclusiveMin) || has(self.exclusiveMax)";
+/// CEL: the rule is about one field.
+const FIELDED: &str = "has(self.oneOf) || has(self.matches) || has(self.min) || has(self.max) || has(self.exclusiveMin) || \
+                       has(self.exclusiveMax)";
+
+/// CEL: what the rules that dead-letter refuse, in their order. Nothing else about them changes what windows hold.
+pub(super) fn refusing_rules(rules: &str) -> String {
+    let kinds = [
+        "field",
+        "required",
+        "oneOf",
+        "min",
+        "max",
+        "exclusiveMin",
+        "exclusiveMax",
+        "matches",
+        "maxLatency",
+        "expression",
+        "unique",
+    ];
+    let kinds = kinds.map(|kind| format!("has(rule.{kind}) ? dyn(rule.{kind}) : dyn('')"));
+    format!("{rules}.filter(rule, rule.onViolation == 'DeadLetter').map(rule, [{}])", kinds.join(", "))
+}
+
+/// One check of every record. Exactly one kind: `required`, `oneOf`, bounds, `matches`, `maxLatency`, `expression` or
+/// `unique`.
 ///
 /// A rule whose outcome is unknown because a field is null passes and counts as skipped; only `required` refuses nulls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = [
+    rule(format!("[has(self.required), has(self.oneOf), {BOUNDED}, has(self.matches), has(self.maxLatency), \
+                  has(self.expression), has(self.unique)].filter(kind, kind).size() == 1"),
+        "allowed is exactly one of 'required', 'oneOf', bounds ('min', 'max', 'exclusiveMin', 'exclusiveMax'), 'matches', \
+         'maxLatency', 'expression' and 'unique'"),
+    rule_at(".onViolation", "!has(self.unique) || self.onViolation == 'Report'", "a 'unique' rule can only be reported"),
+    rule_at(".field", format!("has(self.field) || !({FIELDED})"), "'oneOf', bounds and 'matches' need a 'field'"),
+    rule_at(".field", format!("!has(self.field) || {FIELDED}"), "'field' is allowed with 'oneOf', bounds and 'matches' only"),
+]))]
 pub struct Rule {
-    /// Name, unique in the pipeline: lower case letters, digits and '-', at most 63; not starting with `event-time-`.
+    /// Name, unique in the pipeline: lower case letters, digits and '-', at most 63; not starting with `event-time-` or
+    /// `event-id-`.
+    #[schemars(length(min = 1, max = 63))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')", "allowed are lower case letters, digits and '-', at most 63"),
+        rule("!self.startsWith('event-time-') && !self.startsWith('event-id-')",
+            "allowed are names that do not start with 'event-time-' or 'event-id-'"),
+    ]))]
     pub name: String,
     /// The field that `oneOf`, the bounds and `matches` are about.
+    #[schemars(length(min = 1, max = 255))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// These fields must not be null.
+    #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 255)), extend("x-kubernetes-list-type" = "atomic"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required: Option<Vec<String>>,
     /// The field's value must be one of these.
+    #[schemars(length(min = 1, max = 256), extend("x-kubernetes-list-type" = "atomic"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub one_of: Option<Vec<Scalar>>,
     /// The field's value must be this or more.
@@ -96,17 +233,27 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclusive_max: Option<Scalar>,
     /// The field's text must contain a match of this regular expression (write `^…$` for the whole text).
+    #[schemars(length(max = 4096))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matches: Option<String>,
     /// The ingest time must be at most this long after the event time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_latency: Option<Duration>,
     /// SQL condition over the schema's fields that must not be false.
+    #[schemars(length(min = 1, max = 4096))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expression: Option<String>,
+    /// The source's `eventId`: every duplicate breaks the rule, so that its threshold is about the share of duplicates. Needs
+    /// `onViolation: Report`; duplicates are never counted anyway.
+    #[schemars(length(min = 1, max = 255))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique: Option<String>,
     /// What happens to a record that breaks the rule.
     #[serde(default)]
     pub on_violation: OnViolation,
+    /// From which share of violations on the rule is in doubt, over `thresholds.span`. Absent: it never is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
 }
 
 /// What happens to a record that breaks a rule.

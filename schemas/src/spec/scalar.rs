@@ -78,6 +78,7 @@ impl JsonSchema for Scalar {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "anyOf": [{ "type": "integer" }, { "type": "string" }],
+            "maxLength": 1024,
             "x-kubernetes-int-or-string": true,
         })
     }

@@ -3,11 +3,17 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cel::{frozen, millis, rule, rule_at, timed, when};
+use super::kafka::{KEY_NAME, OBJECT_NAME};
 use super::{Duration, Topic};
 
 /// The topic to read and how to understand its records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = [
+    frozen(".topic.name", "self.topic.name == oldSelf.topic.name",
+        "the source topic cannot be changed: allowed is a new pipeline"),
+]))]
 pub struct Source {
     /// The topic to read.
     pub topic: Topic,
@@ -15,10 +21,13 @@ pub struct Source {
     pub schema: SourceSchema,
     /// Field whose value identifies an event; a second record with the same value in an open window of its partition is
     /// a duplicate. A string, bytes, fixed, uuid, int or long.
+    #[schemars(length(min = 1, max = 255))]
     pub event_id: String,
     /// Field that says when the event happened: a timestamp, or a long of milliseconds since 1970 UTC.
+    #[schemars(length(min = 1, max = 255))]
     pub event_time: String,
     /// Field that says when the event was received; needed by `maxLatency` rules. Same types as `eventTime`.
+    #[schemars(length(min = 1, max = 255))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingest_time: Option<String>,
     /// How long to wait for events that are out of order.
@@ -35,13 +44,22 @@ pub struct Source {
 /// The reader schema and its subject in the registry. Exactly one of `avro` and `configMapKeyRef`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = [
+    rule("has(self.avro) != has(self.configMapKeyRef)", "allowed is exactly one of 'avro' and 'configMapKeyRef'"),
+    frozen(".subject", "self.subject == oldSelf.subject", "the subject cannot be changed: allowed is a new pipeline"),
+]))]
 pub struct SourceSchema {
     /// Subject in the registry.
+    #[schemars(length(min = 1, max = 255))]
+    #[schemars(extend("x-kubernetes-validations" = [
+        rule("self.trim() != ''", "allowed is a subject of the registry, for example '<topic>-value'"),
+    ]))]
     pub subject: String,
     /// Compatibility level that is set on the subject.
     #[serde(default)]
     pub compatibility: Compatibility,
     /// The Avro schema as JSON: a record.
+    #[schemars(length(min = 1, max = 262_144))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avro: Option<String>,
     /// Key of a `ConfigMap` that holds the Avro schema.
@@ -54,8 +72,10 @@ pub struct SourceSchema {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConfigMapKeyRef {
     /// Name of the `ConfigMap`.
+    #[schemars(length(min = 1, max = 253), regex(pattern = OBJECT_NAME))]
     pub name: String,
     /// Key within it.
+    #[schemars(length(min = 1, max = 253), regex(pattern = KEY_NAME))]
     pub key: String,
 }
 
@@ -82,6 +102,14 @@ pub enum Compatibility {
 /// When a window closes, and what counts as a clock gone wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = [
+    rule_at(".delay", timed(&["self.delay"], &format!("{} > 0", millis("self.delay"))), "allowed is more than 0"),
+    rule_at(".idleAfter", timed(&["self.idleAfter"], &format!("{} > 0", millis("self.idleAfter"))), "allowed is more than 0"),
+    rule_at(".maxFutureSkew",
+        when(&["self.maxFutureSkew"], &timed(&["self.maxFutureSkew", "self.delay"],
+            &format!("{} <= {}", millis("self.maxFutureSkew"), millis("self.delay")))),
+        "allowed is at most the delay, or one wrong clock makes everybody late"),
+]))]
 pub struct Watermark {
     /// A partition's watermark stays this far behind the newest event time seen on it.
     #[serde(default = "ten_minutes")]

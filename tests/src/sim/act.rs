@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use worker::IngestError;
-use worker::ingest::effects::Now;
 use worker::ingest::{Drain, LaneWork, Step};
 use worker::publish::{PublishError, Publishing};
 
@@ -151,14 +150,14 @@ impl Sim {
         let mut world = self.world();
         world.lives[pid].fetch = fetch;
         world.time += 1;
-        let now = Now { ticks: (world.clock - START).unsigned_abs(), wall: world.clock };
+        let now = world.now();
         let given = std::mem::take(&mut *process.given.lock().unwrap_or_else(PoisonError::into_inner));
         let mut lost: Vec<i32> = Vec::new();
         lost.extend(given.iter().filter(|partition| world.lives[pid].unlearnt.remove(partition)));
         drop(world);
         let done = self.with_lane(&process, |lane| {
             if !lost.is_empty() {
-                lane.release(&process.shared, &lost)?;
+                lane.release(&process.shared, &lost, now)?;
             }
             given.iter().for_each(|partition| lane.take(*partition));
             lane.turn(&process.shared, now)?;
@@ -254,8 +253,9 @@ impl Sim {
                 given.remove(index);
             }
             drop(given);
+            let now = self.world().now();
             let asked = !misses_deadline
-                && self.with_lane(&process, |lane| lane.release(&process.shared, &[partition])).is_some();
+                && self.with_lane(&process, |lane| lane.release(&process.shared, &[partition], now)).is_some();
             let mut world = self.world();
             if asked {
                 world.tally.count("recovery: a partition was cut and given back");
@@ -296,7 +296,8 @@ impl Sim {
     fn learn(&self, pid: Pid) {
         let process = self.process(pid);
         let lost: Vec<i32> = self.world().lives[pid].unlearnt.iter().copied().collect();
-        if self.with_lane(&process, |lane| lane.release(&process.shared, &lost)).is_none() {
+        let now = self.world().now();
+        if self.with_lane(&process, |lane| lane.release(&process.shared, &lost, now)).is_none() {
             return;
         }
         let mut world = self.world();
@@ -320,7 +321,8 @@ impl Sim {
     /// Ends a process as SIGTERM does: the last cut, then away.
     fn stop(&self, pid: Pid) {
         let process = self.process(pid);
-        let cut = self.with_lane(&process, |lane| lane.cut(&process.shared));
+        let now = self.world().now();
+        let cut = self.with_lane(&process, |lane| lane.cut(&process.shared, now, true));
         if cut.is_some()
             && let Some(Ok(mut task)) = process.publisher.as_ref().map(Mutex::try_lock)
             && let PublishTask { publisher, taken_up: Some((publishing, _)) } = &mut *task

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use stream_core::{LogTime, Offset, Point, Program, Reason, Refused, Undecodable};
+use stream_core::{LogTime, Offset, Point, Program, Reason, Refused, Topology, Undecodable};
 use worker::IngestError;
 use worker::decode::LogClock;
 use worker::ingest::effects::{Broker, Commit, Ends, Read, Reader};
@@ -13,6 +13,7 @@ use worker::ingest::{Drain, LaneWork, Settings, Shared};
 use worker::progress::decode;
 use worker::publish::effects::{Commits, Files};
 use worker::publish::{Publisher, Publishing, StoreError, Written};
+use worker::quality::Quality;
 use worker::source::SourceError;
 use worker::source::batch::{Timestamp, TimestampKind};
 use worker::status::Status;
@@ -53,22 +54,34 @@ impl Process {
         let status = Arc::new(Status::new("sim", 1, &format!("sim-{slot}")));
         let outside = Outside { sim: Arc::downgrade(sim), pid };
         let ends = sim.world().bounds.clone();
+        let topology = Topology::of(sim.world().sources.len());
+        let quality = Arc::new(Quality::new(domain.plan.clone(), status.clone()));
         let publisher = || Publisher {
             plan: domain.plan.clone(),
             program: domain.program.clone(),
+            topology: topology.clone(),
             files: Box::new(outside.clone()),
             commits: Box::new(outside.clone()),
             status: status.clone(),
+            quality: quality.clone(),
             stop: stop.clone(),
         };
         let publisher = (slot == 0).then(|| Mutex::new(PublishTask { publisher: publisher(), taken_up: None }));
         let shared = Shared {
             plan: domain.plan.clone(),
             program: domain.program.clone(),
+            topology: topology.clone(),
             broker: Box::new(outside.clone()),
-            status,
+            volume: None,
+            status: status.clone(),
+            quality: quality.clone(),
             stop: stop.clone(),
-            settings: Settings { cut_interval: Duration::from_millis(sim.cut), lanes: 1, ends: ends.clone() },
+            settings: Settings {
+                cut_interval: Duration::from_millis(sim.cut),
+                checkpoint_interval: Duration::from_secs(60),
+                lanes: 1,
+                ends: ends.clone(),
+            },
         };
         Self {
             pid,
@@ -128,6 +141,10 @@ impl Broker for Outside {
 
     fn topic_id(&self) -> Result<Option<String>, IngestError> {
         self.ask("ask", |_| Some("sales-1".to_owned()))
+    }
+
+    fn is_reachable(&self) -> bool {
+        !self.sim().world().is_away(BROKER)
     }
 
     fn ends(&self, partition: i32) -> Result<Ends, IngestError> {

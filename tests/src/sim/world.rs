@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use schemas::wire::{Content, Record, Sender};
 use stream_core::{Offset, Progress};
-use worker::ingest::effects::{Commit, Ends};
+use worker::ingest::effects::{Commit, Ends, Now};
 use worker::progress::decode;
 use worker::publish::Written;
 use worker::stop::Stop;
 
-use super::domain::{Domain, Entry};
+use super::domain::{Domain, Entry, START};
 use super::tally::Tally;
 
 /// A process, as long as the run lasts.
@@ -173,6 +173,11 @@ pub const REGISTRY: usize = 1;
 pub const STORE: usize = 2;
 
 impl World {
+    /// What the clocks say.
+    pub fn now(&self) -> Now {
+        Now { ticks: (self.clock - START).unsigned_abs(), wall: self.clock }
+    }
+
     /// Whether it is away.
     pub fn is_away(&self, what: usize) -> bool {
         self.time < self.away[what]

@@ -52,6 +52,11 @@ impl<'a> Drive<'a> {
         Self::resume(log, program, &Progress::start(Offset(log.start())))
     }
 
+    /// Goes on with a lane that stands somewhere in the log.
+    pub fn with(log: &'a Log, lane: Lane) -> Self {
+        Self { log, lane }
+    }
+
     /// Feeds the next fetch, which does not go past `until`.
     pub fn step(&mut self, until: i64, cutting: &mut Cutting) -> Result<Emissions, Error> {
         let range = cutting.fetch(self.log, self.lane.position().0, until);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion_physical_expr::expressions::Column;
-use stream_core::{BatchCut, Expression, Function, Group, Measure, Program, Rule, Windows};
+use stream_core::{BatchCut, Check, Consequence, Expression, Function, Group, Measure, Program, Rule, Windows};
 
 use crate::model::{GROUP_COLUMNS, Params, VALUE_COLUMNS};
 
@@ -43,8 +43,10 @@ pub fn program(setting: &Setting) -> Arc<Program> {
     let rule = |(index, dead_letter): (usize, &bool)| Rule {
         name: format!("rule-{index}"),
         expected: "to be true".to_owned(),
-        check: column(RULES + index),
-        dead_letter: *dead_letter,
+        check: Check::Rows(column(RULES + index)),
+        consequence: if *dead_letter { Consequence::Refuse } else { Consequence::Report },
+        columns: vec![RULES + index],
+        nulls_alone: false,
     };
     let group =
         |index: usize| Group { name: format!("g{index}"), value: column(GROUPS + index), data_type: DataType::Utf8 };
@@ -58,6 +60,7 @@ pub fn program(setting: &Setting) -> Arc<Program> {
         windows: Windows { size: params.window, offset: params.window_offset },
         filter: Some(column(FILTER)),
         rules: params.dead_letter.iter().enumerate().map(rule).collect(),
+        redacted: Vec::new(),
         groups: (0..GROUP_COLUMNS).map(group).collect(),
         measures: std::iter::once(everything).chain((0..VALUE_COLUMNS).flat_map(measures_of)).collect(),
         batch: BatchCut { interval: params.batch_interval, max_records: params.batch_max_records, samples: SAMPLES },

@@ -1,14 +1,17 @@
 //! L3: wherever an owner dies, the next one says from the commit on exactly what would have been said.
 //!
-//! An owner reads, commits, decrees and dies at random. What is sent after a commit and before a death comes again, so
-//! everything that any owner says is compared with what an undisturbed lane says at that place.
+//! An owner reads, commits, decrees, takes checkpoints and dies at random; the next one has the same volume or another, on which
+//! old checkpoints lie. What is sent after a commit and before a death comes again, so everything that any owner says is compared
+//! with what an undisturbed lane says at that place.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseResult, TestRunner};
-use stream_core::{Emissions, EventTime, Offset, Point, Progress};
+use stream_core::{Emissions, EventTime, Lane, LaneState, Offset, Point, Program, Progress, Window, WindowContent};
 use tests::model::History;
 use tests::worlds::{Cutting, Drive, Run, Said, arb_cutting, arb_run, point_at};
 
@@ -21,8 +24,10 @@ enum Act {
     Work,
     /// It commits, unless it is replaying.
     Commit,
-    /// It dies, and another one takes over.
-    Die,
+    /// It takes a checkpoint.
+    Save,
+    /// It dies, and another one takes over, with one of two volumes.
+    Die(usize),
 }
 
 /// What an undisturbed lane says, and what it would commit at each (position, number of decrees made).
@@ -53,6 +58,58 @@ struct Owner<'a> {
     commit: Commit,
     /// The commit's position then.
     taken_over_at: i64,
+    volumes: Volumes,
+    /// Whether a checkpoint is used that does not lead to the commit.
+    careless: bool,
+}
+
+/// Two volumes, each with its last checkpoint, and the one in use.
+#[derive(Clone, Default)]
+struct Volumes {
+    used: usize,
+    kept: [Option<(LaneState, Vec<WindowContent>)>; 2],
+    /// What has been saved of each window since the owner took over, what it was restored from included.
+    windows: BTreeMap<Window, WindowContent>,
+}
+
+/// How many owners began at a checkpoint, in this process.
+static BEGAN_AT_CHECKPOINT: AtomicUsize = AtomicUsize::new(0);
+
+impl Volumes {
+    fn save(&mut self, lane: &mut Lane) -> Result<(), stream_core::Error> {
+        let Some(state) = lane.state() else { return Ok(()) };
+        for change in lane.changes(|window| window.start.0 % 3 == 0)? {
+            let content = self.windows.entry(change.window).or_default();
+            if change.whole {
+                content.ids.clear();
+            }
+            if change.whole_rows {
+                content.rows.clear();
+            }
+            content.ids.extend(change.ids);
+            content.rows.push(change.rows);
+        }
+        let contents = state.windows.iter().map(|open| self.windows[&open.window].clone()).collect();
+        self.kept[self.used] = Some((state, contents));
+        Ok(())
+    }
+
+    /// A lane at the checkpoint, if that leads to `progress`.
+    fn load(
+        &mut self,
+        program: &Arc<Program>,
+        progress: &Progress,
+        careless: bool,
+    ) -> Result<Option<Lane>, stream_core::Error> {
+        self.windows.clear();
+        let kept = self.kept[self.used].clone();
+        let on_the_way =
+            |state: &LaneState| state.leads_to(program, progress) || (careless && state.position <= progress.position);
+        let Some((state, contents)) = kept.filter(|(state, _)| on_the_way(state)) else { return Ok(None) };
+        self.windows = state.windows.iter().map(|open| open.window).zip(contents.iter().cloned()).collect();
+        BEGAN_AT_CHECKPOINT.fetch_add(1, Ordering::Relaxed);
+        Lane::resume_at(program.clone(), progress, state, contents).map(Some)
+    }
 }
 
 impl Truth {
@@ -73,22 +130,34 @@ impl<'a> Owner<'a> {
     fn first(run: &'a Run, truth: &'a Truth) -> Result<Self, TestCaseError> {
         let start = Progress::start(Offset(run.log.start()));
         let commit = Commit { progress: start, decrees: 0, place: (0, 0) };
-        Self::take_over(run, truth, commit)
+        Self::take_over(run, truth, commit, Volumes::default(), false)
     }
 
-    fn take_over(run: &'a Run, truth: &'a Truth, commit: Commit) -> Result<Self, TestCaseError> {
+    fn take_over(
+        run: &'a Run,
+        truth: &'a Truth,
+        commit: Commit,
+        mut volumes: Volumes,
+        careless: bool,
+    ) -> Result<Self, TestCaseError> {
         let program = run.program();
-        let drive = Drive::resume(&run.log, &program, &commit.progress).map_err(|error| unexpected(&error))?;
+        let loaded = volumes.load(&program, &commit.progress, careless).map_err(|error| unexpected(&error))?;
+        let drive = match loaded {
+            Some(lane) => Drive::with(&run.log, lane),
+            None => Drive::resume(&run.log, &program, &commit.progress).map_err(|error| unexpected(&error))?,
+        };
         let (decrees, place, taken_over_at) = (commit.decrees, commit.place, commit.progress.position.0);
-        Ok(Self { run, truth, drive, looked: false, decrees, place, commit, taken_over_at })
+        Ok(Self { run, truth, drive, looked: false, decrees, place, commit, taken_over_at, volumes, careless })
     }
 
     fn act(&mut self, act: Act, cutting: &mut Cutting) -> TestCaseResult {
         match act {
             Act::Work => self.work(cutting),
             Act::Commit => self.commit(),
-            Act::Die => {
-                *self = Self::take_over(self.run, self.truth, self.commit.clone())?;
+            Act::Save => self.volumes.save(&mut self.drive.lane).map_err(|error| unexpected(&error)),
+            Act::Die(volume) => {
+                let volumes = Volumes { used: volume, ..self.volumes.clone() };
+                *self = Self::take_over(self.run, self.truth, self.commit.clone(), volumes, self.careless)?;
                 Ok(())
             }
         }
@@ -149,7 +218,8 @@ impl<'a> Owner<'a> {
 }
 
 fn arb_acts() -> impl Strategy<Value = Vec<Act>> {
-    let act = prop_oneof![6 => Just(Act::Work), 3 => Just(Act::Commit), 2 => Just(Act::Die)];
+    let die = prop_oneof![3 => Just(0_usize), 1 => Just(1)].prop_map(Act::Die);
+    let act = prop_oneof![6 => Just(Act::Work), 3 => Just(Act::Commit), 2 => Just(Act::Save), 2 => die];
     proptest::collection::vec(act, 0..60)
 }
 
@@ -175,7 +245,7 @@ proptest! {
         let truth = Truth::of(&run)?;
         for ((_, decrees), (progress, place)) in &truth.progress {
             let commit = Commit { progress: progress.clone(), decrees: *decrees, place: *place };
-            let mut owner = Owner::take_over(&run, &truth, commit)?;
+            let mut owner = Owner::take_over(&run, &truth, commit, Volumes::default(), false)?;
             while !owner.is_done() {
                 owner.work(&mut Cutting::whole())?;
             }
@@ -189,7 +259,13 @@ fn goes_wrong(run: &Run, from: impl Fn(&Progress) -> Point) -> Result<bool, Test
     let truth = Truth::of(run)?;
     for ((_, decrees), (progress, place)) in &truth.progress {
         let progress = Progress { anchor: from(progress), ..progress.clone() };
-        let mut owner = Owner::take_over(run, &truth, Commit { progress, decrees: *decrees, place: *place })?;
+        let mut owner = Owner::take_over(
+            run,
+            &truth,
+            Commit { progress, decrees: *decrees, place: *place },
+            Volumes::default(),
+            false,
+        )?;
         while !owner.is_done() {
             if owner.work(&mut Cutting::whole()).is_err() {
                 return Ok(true);
@@ -222,4 +298,39 @@ fn l3_fails_with_less_than_the_anchor() {
     }
     assert_eq!(wrong[0], 0, "the anchor is enough");
     assert!(wrong[1..].iter().all(|worlds| *worlds >= 3), "worlds of 60 that go wrong: {wrong:?}");
+}
+
+/// Whether an owner that dies again and again on two volumes says something else than an undisturbed one.
+fn differs(run: &Run, acts: &[Act], careless: bool) -> Result<bool, TestCaseError> {
+    let truth = Truth::of(run)?;
+    let mut owner = Owner { careless, ..Owner::first(run, &truth)? };
+    let mut cutting = Cutting::new(vec![(1, 0), (3, 1)]);
+    for act in acts {
+        if owner.act(*act, &mut cutting).is_err() {
+            return Ok(true);
+        }
+    }
+    while !owner.is_done() {
+        if owner.work(&mut cutting).is_err() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Checkpoints are used, and one that the commit does not continue must not be: a decree that it never heard of is missing in it.
+#[test]
+fn l3_fails_with_a_checkpoint_of_another_history() {
+    let mut runner = TestRunner::deterministic();
+    let (mut used, mut wrong) = (0, 0);
+    for _ in 0..400 {
+        let run = arb_run().new_tree(&mut runner).expect("no filters in the strategy").current();
+        let acts = arb_acts().new_tree(&mut runner).expect("no filters in the strategy").current();
+        let before = BEGAN_AT_CHECKPOINT.load(Ordering::Relaxed);
+        assert!(!differs(&run, &acts, false).expect("an undisturbed lane works"), "with care nothing differs");
+        used += usize::from(BEGAN_AT_CHECKPOINT.load(Ordering::Relaxed) > before);
+        wrong += usize::from(differs(&run, &acts, true).expect("an undisturbed lane works"));
+    }
+    assert!(used >= 40, "{used} runs of 400 began at a checkpoint");
+    assert!(wrong >= 3, "{wrong} runs of 400 go wrong without care");
 }

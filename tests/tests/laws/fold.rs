@@ -95,6 +95,7 @@ fn program(measures: Vec<Measure>) -> Program {
         windows: Windows { size: 10, offset: 0 },
         filter: None,
         rules: Vec::new(),
+        redacted: Vec::new(),
         groups: Vec::new(),
         measures,
         batch: BatchCut { interval: 1000, max_records: 1000, samples: 0 },

@@ -2,8 +2,12 @@
 //! tables, the same ones however it is run and wherever it is interrupted.
 
 mod bytes;
+mod checkpoints;
+mod evolution;
 mod job;
+mod lost;
 mod process;
+mod quiet;
 mod recount;
 mod restart;
 mod together;

@@ -1,7 +1,7 @@
 //! The schema registry is away.
 
 use anyhow::Result;
-use worker::Worker;
+use worker::{Config, Worker};
 
 use crate::world::{World, finish, get, until_trouble};
 
@@ -27,4 +27,22 @@ fn a_registry_that_is_away_is_waited_for_and_nothing_is_refused() -> Result<()> 
     finish(worker)?;
     assert!(world.count(&world.plan.dead_letter_topic) > 0, "the poison of the log");
     world.expect_undisturbed(&sink, &truth)
+}
+
+#[test]
+fn schemas_that_were_met_are_known_after_a_restart_while_the_registry_is_away() -> Result<()> {
+    // So few events that none of them is poison of an unknown schema, which only the registry can call unknown.
+    let (mut world, truth) = World::with_events(1_000)?;
+    let schemas = Some(world.path("schemas"));
+    let first = Config { schemas: schemas.clone(), ..world.config("first", &world.path("first"))? };
+    finish(Worker::start(first)?)?;
+    world.schemas.close();
+    let sink = world.path("data");
+    let second = Config { schemas, ..world.config("second", &sink)? };
+    let report = finish(Worker::start(second)?)?;
+    let consumed: u64 = report.partitions.iter().map(|partition| partition.ledger.consumed).sum();
+    assert_eq!(consumed, 1_000);
+    let differences = tests::pipeline::differences(&truth, &sink)?;
+    assert!(differences.is_empty(), "{differences:?}");
+    Ok(())
 }

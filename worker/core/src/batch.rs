@@ -4,11 +4,11 @@
 
 use arrow_array::{Array, BooleanArray};
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::emission::{BatchReport, RuleCounts, Sample, Verdict, Verdicts};
 use crate::latency::Latency;
-use crate::program::BatchCut;
+use crate::program::{BatchCut, Check, Rule};
 use crate::progress::{BatchKey, Point};
 use crate::units::{LogTime, Offset};
 
@@ -140,7 +140,7 @@ impl OpenBatch {
         from: usize,
         to: usize,
         offsets: &[i64],
-        id: impl Fn(usize) -> Option<String>,
+        show: impl Fn(usize) -> Sample,
     ) {
         let part = check.slice(from, to - from);
         let (skipped, violations) = (part.null_count() as u64, part.false_count() as u64);
@@ -151,20 +151,33 @@ impl OpenBatch {
         if violations == 0 || self.most_samples == 0 {
             return;
         }
-        let kept = &mut self.samples[rule];
         for row in (from..to).filter(|row| check.is_valid(*row) && !check.value(*row)) {
-            let rank = xxh3_64(&offsets[row].to_le_bytes());
-            if kept.len() == self.most_samples && kept.last().is_some_and(|(highest, _)| *highest <= rank) {
-                continue;
-            }
-            let at = kept.partition_point(|(held, _)| *held < rank);
-            kept.insert(at, (rank, Sample { rule, offset: Offset(offsets[row]), event_id: id(row) }));
+            self.offer(rule, offsets[row], || show(row));
+        }
+    }
+
+    /// Keeps a violation of `rule` as a sample if it is one of those with the smallest hashes: each is as likely to be kept as
+    /// any other, which depends on nothing but its offset (a reservoir by bottom-k sampling).
+    pub(crate) fn offer(&mut self, rule: usize, offset: i64, show: impl FnOnce() -> Sample) {
+        let rank = xxh3_64_with_seed(&offset.to_le_bytes(), self.first.0.cast_unsigned());
+        let kept = &mut self.samples[rule];
+        let at = kept.partition_point(|(held, _)| *held < rank);
+        if at < self.most_samples {
+            kept.insert(at, (rank, show()));
             kept.truncate(self.most_samples);
         }
     }
 
     /// The report, the batch being over at `end`.
-    pub(crate) fn report(self, end: Offset) -> BatchReport {
+    pub(crate) fn report(mut self, rules: &[Rule], end: Offset) -> BatchReport {
+        for (rule, counts) in rules.iter().zip(&mut self.rules) {
+            if matches!(rule.check, Check::Unique) {
+                let (counted, duplicate) = (self.verdicts.of(Verdict::Counted), self.verdicts.of(Verdict::Duplicate));
+                let decodable = self.verdicts.consumed() - self.verdicts.of(Verdict::Undecodable);
+                let evaluated = counted + duplicate;
+                *counts = RuleCounts { evaluated, violations: duplicate, skipped: decodable - evaluated };
+            }
+        }
         let mut samples: Vec<Sample> = self.samples.into_iter().flatten().map(|(_, sample)| sample).collect();
         samples.sort_by_key(|sample| (sample.rule, sample.offset));
         BatchReport {

@@ -13,6 +13,7 @@ use crate::emission::{ClosedWindow, Partial, Seal};
 use crate::error::Error;
 use crate::merge::merge;
 use crate::program::Program;
+use crate::topology::Topology;
 use crate::units::{Digest, EventTime, Offset, Partition};
 use crate::window::Window;
 
@@ -57,6 +58,7 @@ pub struct Divergence {
 #[derive(Debug)]
 pub struct Collector {
     program: Arc<Program>,
+    topology: Topology,
     sealed: Vec<EventTime>,
     incarnations: Arc<[u64]>,
     windows: BTreeMap<Window, Collecting>,
@@ -117,12 +119,23 @@ impl CollectorProgress {
 }
 
 impl Collector {
-    /// Takes up what `progress` left; messages must be taken in from its anchor on.
+    /// Takes up what `progress` left, of a topic that has always had as many partitions as it names; messages must be taken in
+    /// from its anchor on.
     pub fn resume(program: Arc<Program>, progress: &CollectorProgress) -> Self {
+        Self::resume_in(program, Topology::of(progress.sealed.len()), progress)
+    }
+
+    /// The same for a topic that may have grown, also since `progress` was made.
+    pub fn resume_in(program: Arc<Program>, topology: Topology, progress: &CollectorProgress) -> Self {
+        let partitions = topology.partitions();
+        let (mut sealed, mut incarnations) = (progress.sealed.clone(), progress.incarnations.clone());
+        sealed.resize(partitions, EventTime::NEVER);
+        incarnations.resize(partitions, 0);
         Self {
             program,
-            sealed: progress.sealed.clone(),
-            incarnations: progress.incarnations.as_slice().into(),
+            topology,
+            sealed,
+            incarnations: incarnations.into(),
             windows: BTreeMap::new(),
             published_until: progress.published_until,
             position: progress.anchor,
@@ -186,10 +199,12 @@ impl Collector {
         if self.position < self.replay_until {
             return Ok(Vec::new());
         }
-        let sealed = self.sealed_by_all();
+        let (sealed, topology) = (&self.sealed, &self.topology);
         let mut published = Vec::new();
         for (window, collecting) in &mut self.windows {
-            if window.end <= sealed && collecting.state == State::Collecting && collecting.has_all_parts() {
+            let needed = &sealed[..topology.partitions_of(*window).min(sealed.len())];
+            let is_sealed = needed.iter().all(|sealed| window.end <= *sealed);
+            if is_sealed && collecting.state == State::Collecting && collecting.has_all_parts() {
                 match publish(&self.program, *window, collecting) {
                     Ok(complete) => published.push(complete),
                     Err(error) if published.is_empty() => return Err(error),
@@ -239,7 +254,8 @@ impl Collector {
     pub fn waiting(&self) -> impl Iterator<Item = (Window, Vec<Partition>)> + '_ {
         let unpublished = self.windows.iter().filter(|(_, collecting)| collecting.state != State::Published);
         unpublished.map(|(window, _)| {
-            let unsealed = (0..).zip(&self.sealed).filter(|(_, sealed)| **sealed < window.end);
+            let needed = (0..).zip(&self.sealed).take(self.topology.partitions_of(*window));
+            let unsealed = needed.filter(|(_, sealed)| **sealed < window.end);
             (*window, unsealed.map(|(partition, _)| Partition(partition)).collect())
         })
     }
@@ -280,7 +296,7 @@ impl Collector {
     }
 
     fn sealed_by_all(&self) -> EventTime {
-        self.sealed.iter().copied().min().unwrap_or(EventTime::NEVER)
+        self.topology.sealed_by_all(&self.sealed)
     }
 
     fn forget_published(&mut self) {

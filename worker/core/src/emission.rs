@@ -13,6 +13,18 @@ pub struct Emissions {
     pub items: Vec<Emission>,
     /// For the dead-letter topic, in the order of the log.
     pub refused: Vec<Refused>,
+    /// Set when the lane stands before a record that breaks a rule with [`crate::Consequence::Stop`]; nothing behind it was
+    /// judged.
+    pub halt: Option<Halt>,
+}
+
+/// Where and why a lane stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Halt {
+    /// The record, which is not judged.
+    pub offset: Offset,
+    /// The rule that it breaks.
+    pub rule: usize,
 }
 
 impl Emissions {
@@ -171,6 +183,10 @@ pub struct Sample {
     pub offset: Offset,
     /// Its event id as text, when it has one.
     pub event_id: Option<String>,
+    /// The fields that the rule is about, separated by commas.
+    pub field: Option<String>,
+    /// The value of the field, or `name=value` of several; nothing when the only one is null.
+    pub value: Option<String>,
 }
 
 /// A record for the dead-letter topic. Its bytes are with the caller, found by offset.

@@ -162,7 +162,9 @@ impl Fold {
         for (measure, accumulator) in program.measures.iter().zip(&mut self.accumulators) {
             let (state, rest) = states.split_at(measure.state_types().len());
             accumulator.resize(self.cells as usize);
-            cells.iter().for_each(|cell| accumulator.clear(*cell));
+            for cell in &cells {
+                accumulator.clear(*cell);
+            }
             accumulator
                 .merge(&cells, state)
                 .map_err(|CellOverflow(_)| Error::Overflow { measure: measure.name.clone(), window: open.window })?;

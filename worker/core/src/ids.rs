@@ -31,7 +31,9 @@ impl IdSet {
 
     /// The set of `ids`, in any order, perhaps with repetitions.
     pub fn of(mut ids: Vec<u128>) -> Self {
-        ids.iter_mut().for_each(|id| *id = (*id).max(1));
+        for id in &mut ids {
+            *id = (*id).max(1);
+        }
         ids.sort_unstable();
         ids.dedup();
         if ids.is_empty() {

@@ -12,7 +12,7 @@ use crate::argument::{Argument, millis};
 use crate::error::Error;
 use crate::evaluate::{evaluate, evaluate_boolean, known_true};
 use crate::groups::GroupIndex;
-use crate::program::Program;
+use crate::program::{Check, Consequence, Program};
 
 /// Per row of a fetch: what its verdict and its fold will need.
 pub(crate) struct Judged {
@@ -20,12 +20,12 @@ pub(crate) struct Judged {
     pub ids: Vec<u128>,
     /// Event time in milliseconds; meaningless where it is null.
     pub times: Vec<i64>,
-    /// Whether id and event time are there and no dead-letter rule is broken; `None` means all.
+    /// Whether id and event time are there and no rule with a consequence is broken; `None` means all.
     pub sound: Option<BooleanBuffer>,
     /// Whether the filter is true; `None` means all.
     pub passes: Option<BooleanBuffer>,
-    /// The outcome of each rule.
-    pub checks: Vec<BooleanArray>,
+    /// The outcome of each rule that looks at records by themselves.
+    pub checks: Vec<Option<BooleanArray>>,
     /// Ingest time minus event time in milliseconds, where both are there.
     pub latencies: Option<Latencies>,
     /// The number of each row's group.
@@ -39,7 +39,10 @@ impl Judged {
         let checks = program
             .rules
             .iter()
-            .map(|rule| evaluate_boolean(&rule.check, rows, &rule.name))
+            .map(|rule| match &rule.check {
+                Check::Rows(check) => evaluate_boolean(check, rows, &rule.name).map(Some),
+                Check::Unique => Ok(None),
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let filter = program.filter.as_ref().map(|filter| evaluate_boolean(filter, rows, "filter")).transpose()?;
         let groups = program
@@ -59,20 +62,22 @@ impl Judged {
         })
     }
 
-    /// The first dead-letter rule that row `row` breaks.
+    /// The first rule with a consequence for the record that row `row` breaks.
     pub(crate) fn broken_rule(&self, program: &Program, row: usize) -> Option<usize> {
         let breaks = |check: &BooleanArray| check.is_valid(row) && !check.value(row);
-        (0..self.checks.len()).find(|rule| program.rules[*rule].dead_letter && breaks(&self.checks[*rule]))
+        let mut rules = program.rules.iter().zip(&self.checks);
+        rules.position(|(rule, check)| rule.consequence != Consequence::Report && check.as_ref().is_some_and(breaks))
     }
 }
 
-fn sound(program: &Program, rows: &RecordBatch, checks: &[BooleanArray]) -> Option<BooleanBuffer> {
+fn sound(program: &Program, rows: &RecordBatch, checks: &[Option<BooleanArray>]) -> Option<BooleanBuffer> {
     let present = [program.event_id, program.event_time].into_iter().filter_map(|column| {
         let nulls = rows.column(column).logical_nulls().filter(|nulls| nulls.null_count() > 0);
         nulls.map(NullBuffer::into_inner)
     });
-    let kept = program.rules.iter().zip(checks).filter(|(rule, check)| rule.dead_letter && check.false_count() > 0);
-    let kept = kept.map(|(_, check)| match check.nulls() {
+    let strict = program.rules.iter().zip(checks).filter(|(rule, _)| rule.consequence != Consequence::Report);
+    let broken = strict.filter_map(|(_, check)| check.as_ref()).filter(|check| check.false_count() > 0);
+    let kept = broken.map(|check| match check.nulls() {
         Some(nulls) => check.values() | &!nulls.inner(),
         None => check.values().clone(),
     });

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::batch::OpenBatch;
-use crate::emission::{Emissions, Verdicts};
+use crate::emission::{Emissions, Halt, Verdicts};
 use crate::error::Error;
 use crate::fetch::Fetch;
 use crate::fold::Fold;
@@ -70,6 +70,8 @@ struct Pass<'a> {
     row: usize,
     /// First row whose rules are not yet counted.
     uncounted: usize,
+    /// Set at a record before which the lane stops; it ends the pass.
+    halt: Option<Halt>,
 }
 
 impl Lane {
@@ -95,20 +97,24 @@ impl Lane {
             to_apply: progress.decrees.iter().copied().collect(),
             pending: progress.decree_pending,
             decrees: Vec::new(),
-            history: progress.decrees.iter().fold(progress.history, |history, decree| history.without(decree)),
+            history: progress.decrees.iter().fold(progress.history, History::without),
             incarnation: progress.incarnation,
             verdicts: Verdicts::default(),
             program,
         })
     }
 
-    /// Judges and folds the records of one fetch, which must begin at or after the position and rise.
+    /// Judges and folds the records of one fetch, which must begin at or after the position and rise; up to a record at which
+    /// a rule stops the lane, where it stops again when it is fed again.
     pub fn feed(&mut self, fetch: &Fetch<'_>) -> Result<Emissions, Error> {
         self.forget_groups();
         let judged = Judged::of(&self.program, fetch.rows, &mut self.groups)?;
-        let mut pass = Pass { fetch, judged: &judged, out: Emissions::default(), row: 0, uncounted: 0 };
+        let mut pass = Pass { fetch, judged: &judged, out: Emissions::default(), row: 0, uncounted: 0, halt: None };
         for bad in fetch.undecodable {
             self.rows_before(bad.offset, &mut pass)?;
+            if pass.halt.is_some() {
+                break;
+            }
             self.undecodable(bad, &mut pass)?;
         }
         self.rows_before(Offset(i64::MAX), &mut pass)?;
@@ -119,9 +125,10 @@ impl Lane {
             let at = self.position;
             self.seal(at, at > self.silent_until, &mut pass.out)?;
         }
-        self.position = self.position.max(fetch.end);
+        self.position = self.position.max(pass.halt.map_or(fetch.end, |halt| halt.offset));
         self.apply_decrees(self.position, &mut pass)?;
         self.forget_decrees();
+        pass.out.halt = pass.halt;
         Ok(pass.out)
     }
 
@@ -130,8 +137,11 @@ impl Lane {
     pub fn decree(&mut self, watermark: EventTime) -> Result<Decreed, Error> {
         debug_assert!(!self.is_replaying(), "a decree is made at the end of what is known");
         // A decree that was left unsent at this very position becomes part of this one; nothing is open then.
-        let unsent = self.to_apply.drain(..).map(|decree| decree.watermark).max();
-        let watermark = watermark.max(self.watermark).max(unsent.unwrap_or(EventTime::NEVER));
+        let mut watermark = watermark.max(self.watermark);
+        for unsent in self.to_apply.drain(..) {
+            watermark = watermark.max(unsent.watermark);
+            self.history = self.history.with(&unsent);
+        }
         let decree = Decree { at: self.position, watermark };
         let mut progress = self.progress();
         progress.decrees.push(decree);
@@ -177,6 +187,11 @@ impl Lane {
         self.position
     }
 
+    /// The next record to read, with what its reader must know.
+    pub fn next_point(&self) -> Point {
+        self.here(self.position)
+    }
+
     /// The watermark.
     pub fn watermark(&self) -> EventTime {
         self.watermark
@@ -195,6 +210,11 @@ impl Lane {
     /// Verdicts of the records judged since this lane took the partition up, replayed ones left out.
     pub fn verdicts(&self) -> Verdicts {
         self.verdicts
+    }
+
+    /// Verdicts of the batch that is being filled; replayed records of it are in.
+    pub fn batch_verdicts(&self) -> Verdicts {
+        self.batch.as_ref().map(|batch| batch.verdicts).unwrap_or_default()
     }
 
     /// Open windows: (start, remembered ids, bytes held for the ids).

@@ -15,6 +15,7 @@ mod fetch;
 mod finish;
 mod fold;
 mod groups;
+mod health;
 mod ids;
 mod judge;
 mod lane;
@@ -25,21 +26,25 @@ pub mod mutants;
 mod open;
 mod program;
 mod progress;
+mod sample;
+mod topology;
 mod units;
 mod window;
 
 pub use batch::BatchState;
 pub use collect::{Collector, CollectorProgress, Divergence, Message, Published};
 pub use emission::{
-    BatchReport, ClosedWindow, Emission, Emissions, Partial, Reason, Refused, RuleCounts, Sample, Seal, Verdict,
+    BatchReport, ClosedWindow, Emission, Emissions, Halt, Partial, Reason, Refused, RuleCounts, Sample, Seal, Verdict,
     Verdicts,
 };
 pub use error::Error;
 pub use fetch::{Fetch, Undecodable};
+pub use health::{BatchName, Health, HealthRules, Limits, Standing, State, Tally, Worst};
 pub use ids::IdSet;
 pub use lane::{Decreed, Lane, LaneState, WindowChanges, WindowContent, WindowState};
 pub use latency::Latency;
-pub use program::{BatchCut, Expression, Function, Group, Measure, Program, Rule};
+pub use program::{BatchCut, Check, Consequence, Expression, Function, Group, Measure, Program, Rule};
 pub use progress::{BatchKey, Decree, History, Point, Progress};
+pub use topology::Topology;
 pub use units::{Digest, EventTime, LogTime, Offset, Partition};
 pub use window::{Window, Windows};

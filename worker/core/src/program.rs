@@ -30,6 +30,8 @@ pub struct Program {
     pub filter: Option<Expression>,
     /// The quality rules in manifest order.
     pub rules: Vec<Rule>,
+    /// Columns whose values no sample shows.
+    pub redacted: Vec<usize>,
     /// The grouping columns.
     pub groups: Vec<Group>,
     /// The measures.
@@ -49,10 +51,34 @@ pub struct Rule {
     pub name: String,
     /// What is allowed, in words; becomes the dead letter's message.
     pub expected: String,
-    /// Boolean over the rows: true passes, false violates, null passes and counts as skipped.
-    pub check: Expression,
-    /// Whether a violation makes the record Invalid (or is only reported).
-    pub dead_letter: bool,
+    /// What is checked.
+    pub check: Check,
+    /// What a violation leads to.
+    pub consequence: Consequence,
+    /// Columns whose values a sample shows, ascending.
+    pub columns: Vec<usize>,
+    /// Whether a sample shows only those of them that are null.
+    pub nulls_alone: bool,
+}
+
+/// What a rule looks at.
+#[derive(Debug)]
+pub enum Check {
+    /// Each record by itself. Boolean over the rows: true passes, false violates, null passes and counts as skipped.
+    Rows(Expression),
+    /// The ids: a Duplicate violates, a Counted record passes, others are skipped. Only to be reported.
+    Unique,
+}
+
+/// What a violation leads to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Consequence {
+    /// The record is Invalid.
+    Refuse,
+    /// It is counted.
+    Report,
+    /// The partition stops before the record.
+    Stop,
 }
 
 /// A grouping column.
@@ -112,6 +138,32 @@ pub struct BatchCut {
 }
 
 impl Program {
+    /// A digest of everything that decides what a lane remembers and folds, hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |text: String| {
+            hasher.update(text.as_bytes()).update(b"\n");
+        };
+        let (delay, skew, grid, batch) = (self.delay, self.max_future_skew, self.windows, self.batch);
+        add(format!("{} {} {:?} {delay} {skew}", self.event_id, self.event_time, self.ingest_time));
+        add(format!("{grid:?} {batch:?} {:?} {} {}", self.redacted, self.outputs, self.late_to_dead_letter));
+        add(self.filter.as_ref().map_or_else(String::new, ToString::to_string));
+        for Rule { name, check, consequence, columns, nulls_alone, .. } in &self.rules {
+            let check = match check {
+                Check::Rows(check) => check.to_string(),
+                Check::Unique => "unique".to_owned(),
+            };
+            add(format!("{name} {check} {consequence:?} {columns:?} {nulls_alone}"));
+        }
+        self.groups.iter().for_each(|group| add(format!("{} {} {}", group.name, group.value, group.data_type)));
+        for measure in &self.measures {
+            let Measure { name, function, argument, predicate, input, output, scale } = measure;
+            let text = |expression: &Option<Expression>| expression.as_ref().map(ToString::to_string);
+            add(format!("{name} {function:?} {:?} {:?} {input} {output} {scale}", text(argument), text(predicate)));
+        }
+        crate::units::Digest::of(&hasher).to_string()
+    }
+
     /// Grouping columns, then the state columns of each measure: the rows of a partial.
     pub fn partial_schema(&self) -> SchemaRef {
         let groups = self.groups.iter().map(Group::field);

@@ -71,9 +71,9 @@ pub struct Progress {
 pub struct History(pub u64);
 
 impl History {
-    /// Reading begins at `offset`; no decree yet.
-    pub fn start(offset: Offset) -> Self {
-        Self(xxh3_64(&offset.0.to_le_bytes()))
+    /// Reading begins at `offset` with this watermark; no decree yet.
+    pub fn start(offset: Offset, watermark: EventTime) -> Self {
+        Self(Decree { at: offset, watermark }.hash())
     }
 
     /// With one more decree.
@@ -101,14 +101,19 @@ impl Decree {
 impl Progress {
     /// Nothing read yet; the log starts at `offset`.
     pub fn start(offset: Offset) -> Self {
+        Self::join(offset, EventTime::NEVER)
+    }
+
+    /// Nothing read yet of a partition that joins with this watermark; the log starts at `offset`.
+    pub fn join(offset: Offset, watermark: EventTime) -> Self {
         Self {
             position: offset,
-            anchor: Point::start(offset),
-            watermark: EventTime::NEVER,
+            anchor: Point { watermark, ..Point::start(offset) },
+            watermark,
             latest: EventTime::NEVER,
             decrees: Vec::new(),
             decree_pending: false,
-            history: History::start(offset),
+            history: History::start(offset, watermark),
             incarnation: 0,
         }
     }

@@ -11,7 +11,7 @@ use arrow::compute::interleave_record_batch;
 use arrow::datatypes::SchemaRef;
 use arrow_avro::schema::AvroSchema;
 
-use super::framing::{self, Frame, Framed, frame};
+use super::framing::{Framed, frame};
 use super::log_time::LogClock;
 use super::outcome::{DecodeError, Decoded, Reason, Undecodable};
 use super::writer::Writer;
@@ -87,7 +87,7 @@ impl<S: WriterSchemas> Decoder<S> {
                 Ok(frame) => match self.writer_of(frame.id, last)? {
                     Ok(place) => {
                         last = Some((frame.id, place));
-                        self.append(place, &frame)
+                        self.writers[place as usize].append(&frame, &mut self.scratch).map(|()| place)
                     }
                     Err(reason) => Err(reason),
                 },
@@ -96,15 +96,6 @@ impl<S: WriterSchemas> Decoder<S> {
             sorted.place(index, outcome);
         }
         Ok(sorted)
-    }
-
-    fn append(&mut self, place: u32, frame: &Frame<'_>) -> Result<u32, Reason> {
-        let writer = &mut self.writers[place as usize];
-        writer.scanner.check(frame.body)?;
-        if !writer.spoiled {
-            writer.append(whole(&mut self.scratch, frame));
-        }
-        Ok(place)
     }
 
     /// The writer of `id`: remembered, or asked for now.
@@ -162,7 +153,7 @@ impl<S: WriterSchemas> Decoder<S> {
                 continue;
             }
             let Ok(frame) = frame(record) else { continue };
-            if let Err(message) = writer.alone(whole(&mut self.scratch, &frame)) {
+            if let Err(message) = writer.alone(&frame, &mut self.scratch) {
                 let (id, message) = (frame.id, message.into());
                 sorted.writers[index] = NO_WRITER;
                 sorted.reasons.push((index, Reason::Unresolvable { id, message }));
@@ -173,7 +164,7 @@ impl<S: WriterSchemas> Decoder<S> {
             if sorted.writers[index] == place
                 && let Ok(frame) = frame(record)
             {
-                writer.append(whole(&mut self.scratch, &frame));
+                writer.append_checked(&frame, &mut self.scratch);
             }
         }
         writer.flush()
@@ -215,14 +206,6 @@ impl<S: WriterSchemas> Decoder<S> {
                 writer.renew();
             }
         }
-    }
-}
-
-/// Prefix and body in one piece.
-fn whole<'s>(scratch: &'s mut Vec<u8>, frame: &Frame<'s>) -> &'s [u8] {
-    match frame.prefixed {
-        Some(prefixed) => prefixed,
-        None => framing::prefixed(scratch, frame.id, frame.body),
     }
 }
 

@@ -26,6 +26,9 @@ pub trait Broker: Send + Sync {
     /// broker gives none.
     fn topic_id(&self) -> Result<Option<String>, IngestError>;
 
+    /// Whether a question will probably be answered.
+    fn is_reachable(&self) -> bool;
+
     /// The ends of a partition's log, asked for now.
     fn ends(&self, partition: i32) -> Result<Ends, IngestError>;
 

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use plan::{Isolation, Plan};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
 use schemas::wire;
 use stream_core::{LogTime, Offset, Point, Program, Refused, Undecodable};
 
@@ -63,7 +65,16 @@ impl Kafka {
             let _ = self.asker.set(asker);
         }
         let asker = self.asker.get().expect("it was just set");
-        asker.fetch_watermarks(&self.plan.source.topic, partition, ASK).map(|(_, high)| high).map_err(failed)
+        let topic = &self.plan.source.topic;
+        let ask = || asker.fetch_watermarks(topic, partition, ASK).map(|(_, high)| high);
+        match ask() {
+            // The partition was added after this client had last asked which there are.
+            Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition)) => {
+                asker.fetch_metadata(Some(topic), ASK).map_err(failed)?;
+                ask().map_err(failed)
+            }
+            answer => answer.map_err(failed),
+        }
     }
 
     /// Repeats what the producer could not do in time; `action` is told how long that has lasted.
@@ -101,7 +112,11 @@ impl Broker for Arc<Kafka> {
     }
 
     fn topic_id(&self) -> Result<Option<String>, IngestError> {
-        Ok(None)
+        Ok(self.consumer.topic_id(ASK)?)
+    }
+
+    fn is_reachable(&self) -> bool {
+        self.consumer.is_reachable()
     }
 
     fn ends(&self, partition: i32) -> Result<Ends, IngestError> {

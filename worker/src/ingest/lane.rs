@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use stream_core::EventTime;
 
 use super::effects::Now;
+use super::idle::Idleness;
 use super::partition::Owned;
 use super::{IngestError, Shared};
 use crate::source::Done;
@@ -36,6 +37,7 @@ pub struct LaneWork {
     /// Partitions still to be taken over, with the time of the next try.
     waiting: BTreeMap<i32, u64>,
     drain: Option<EventTime>,
+    idleness: Idleness,
     last_cut: u64,
     last_report: u64,
 }
@@ -55,17 +57,25 @@ impl LaneWork {
     pub fn turn(&mut self, shared: &Shared, now: Now) -> Result<bool, IngestError> {
         self.take_waiting(shared, now)?;
         let (mut reached_end, mut busy) = (false, false);
-        for owned in self.owned.values_mut() {
+        let may_read = shared.quality.may_read();
+        for owned in self.owned.values_mut().filter(|_| may_read) {
             let before = owned.at_end();
-            busy |= owned.step(shared)?;
+            busy |= owned.step(shared, now)?;
             reached_end |= owned.at_end() && !before;
         }
         if reached_end || now.ticks >= self.last_cut + shared.settings.cut_interval.as_millis() as u64 {
-            self.cut(shared)?;
+            self.cut(shared, now, false)?;
             self.last_cut = now.ticks;
         }
         if let Some(target) = self.drain {
             self.each(shared, |owned| owned.drain(shared, target))?;
+        }
+        if self.idleness.is_due(shared, now) {
+            match self.look_for_idle(shared, now) {
+                // The broker is away, which its link tells; it is looked again later.
+                Err(error) if error.retry() => {}
+                looked => looked?,
+            }
         }
         if reached_end || now.ticks >= self.last_report + REPORT_INTERVAL {
             self.report(shared);
@@ -75,8 +85,8 @@ impl LaneWork {
     }
 
     /// Cuts and lets go of partitions.
-    pub fn release(&mut self, shared: &Shared, partitions: &[i32]) -> Result<(), IngestError> {
-        self.cut(shared)?;
+    pub fn release(&mut self, shared: &Shared, partitions: &[i32], now: Now) -> Result<(), IngestError> {
+        self.cut(shared, now, false)?;
         for partition in partitions {
             self.waiting.remove(partition);
             if self.owned.remove(partition).is_some() {
@@ -86,14 +96,18 @@ impl LaneWork {
         Ok(())
     }
 
-    /// The cut: all emissions acknowledged, then progress committed.
-    pub fn cut(&mut self, shared: &Shared) -> Result<(), IngestError> {
-        if !self.owned.values().any(Owned::is_dirty) {
+    /// The cut: all emissions acknowledged, then a checkpoint if one is due or this is the `last` cut, then progress committed.
+    pub fn cut(&mut self, shared: &Shared, now: Now, closing: bool) -> Result<(), IngestError> {
+        let dirty = self.owned.values().any(Owned::is_dirty);
+        if !dirty && !closing {
             return Ok(());
         }
-        shared.broker.flush()?;
+        if dirty {
+            shared.broker.flush()?;
+        }
         let mut lost = Vec::new();
         for (partition, owned) in &mut self.owned {
+            owned.checkpoint(shared, now, closing);
             match owned.commit(shared) {
                 Ok(()) => shared.status.recovered("commit"),
                 Err(error) if error.retry() => {
@@ -112,14 +126,26 @@ impl LaneWork {
         Ok(())
     }
 
+    /// Marks idle partitions, writes the marks down, and raises the watermarks of those whose mark is written down.
+    fn look_for_idle(&mut self, shared: &Shared, now: Now) -> Result<(), IngestError> {
+        if !self.idleness.mark(shared, &mut self.owned, now)? {
+            return Ok(());
+        }
+        self.cut(shared, now, false)?;
+        match self.idleness.target(shared, now)? {
+            Some(target) => self.each(shared, |owned| owned.close_idle(shared, target)),
+            None => Ok(()),
+        }
+    }
+
     /// The partitions that it owns.
     pub fn owned(&self) -> impl Iterator<Item = &Owned> {
         self.owned.values()
     }
 
-    /// Whether nothing of a bounded run is left to be read here.
-    fn at_end(&self) -> bool {
-        self.owned.values().all(Owned::at_end)
+    /// Whether nothing is left to be read here, or may be.
+    fn is_resting(&self) -> bool {
+        self.owned.values().all(Owned::is_resting)
     }
 
     /// Does something with each partition; those that turn out to be another worker's are dropped.
@@ -154,7 +180,7 @@ impl LaneWork {
                 return Ok(());
             }
             let task = format!("partition {partition}");
-            match Owned::take(shared, partition) {
+            match Owned::take(shared, partition, now) {
                 Ok(owned) => {
                     shared.status.recovered(&task);
                     shared.status.set_partition(owned.report());
@@ -186,11 +212,12 @@ pub(super) struct LaneTask {
     shared: Arc<Shared>,
     commands: Receiver<Command>,
     work: LaneWork,
+    begun: Instant,
 }
 
 impl LaneTask {
     pub(super) fn new(shared: Arc<Shared>, commands: Receiver<Command>) -> Self {
-        Self { shared, commands, work: LaneWork::default() }
+        Self { shared, commands, work: LaneWork::default(), begun: Instant::now() }
     }
 
     /// Works until the worker is to stop; then cuts once more.
@@ -199,7 +226,7 @@ impl LaneTask {
             Ok(()) | Err(IngestError::Stopped) => {}
             Err(error) => return Err(error),
         }
-        match self.work.cut(&self.shared) {
+        match self.work.cut(&self.shared, self.now(), true) {
             Err(error) => tracing::warn!(%error, "the last cut was not committed; a restart replays a little more"),
             Ok(()) => self.work.report(&self.shared),
         }
@@ -207,23 +234,26 @@ impl LaneTask {
     }
 
     fn work(&mut self) -> Result<(), IngestError> {
-        let begun = Instant::now();
         while !self.shared.stop.is_requested() {
             self.obey()?;
-            let ticks = begun.elapsed().as_millis() as u64;
-            self.work.turn(&self.shared, Now { ticks, wall: crate::status::now() })?;
+            self.work.turn(&self.shared, self.now())?;
         }
         Ok(())
     }
 
+    fn now(&self) -> Now {
+        Now { ticks: self.begun.elapsed().as_millis() as u64, wall: crate::status::now() }
+    }
+
     /// Takes in commands; waits for one when there is nothing else to do.
     fn obey(&mut self) -> Result<(), IngestError> {
-        let mut wait = if self.work.at_end() { Duration::from_millis(20) } else { Duration::ZERO };
+        let idle = self.work.is_resting() || !self.shared.quality.may_read();
+        let mut wait = if idle { Duration::from_millis(20) } else { Duration::ZERO };
         loop {
             match self.commands.recv_timeout(wait) {
                 Ok(Command::Take(partition)) => self.work.take(partition),
                 // `done` is dropped at the end, which gives the partitions back.
-                Ok(Command::Release(partitions, _done)) => self.work.release(&self.shared, &partitions)?,
+                Ok(Command::Release(partitions, _done)) => self.work.release(&self.shared, &partitions, self.now())?,
                 Ok(Command::Drain(target)) => self.work.drain(target),
                 Err(RecvTimeoutError::Timeout) => return Ok(()),
                 Err(RecvTimeoutError::Disconnected) => return Err(IngestError::Stopped),

@@ -3,13 +3,16 @@
 //! The group task hears from Kafka which partitions are this worker's and hands each to a lane; lanes do everything else.
 //! What lanes do to the world goes through the traits of [`effects`].
 
+mod checkpoints;
 mod drain;
 pub mod effects;
 mod group;
+mod idle;
 mod kafka;
 mod lane;
 mod partition;
 mod refused;
+mod standstill;
 mod take;
 
 use std::collections::BTreeMap;
@@ -18,11 +21,13 @@ use std::time::Duration;
 
 use arrow::error::ArrowError;
 use plan::Plan;
-use stream_core::{Error as CoreError, Program};
+use stream_core::{Error as CoreError, Program, Topology};
 use thiserror::Error;
 
+use crate::checkpoint::Volume;
 use crate::decode::DecodeError;
 use crate::produce::ProduceError;
+use crate::quality::Quality;
 use crate::source::SourceError;
 use crate::status::Status;
 use crate::stop::Stop;
@@ -30,6 +35,7 @@ use crate::stop::Stop;
 pub use drain::{Drain, Step};
 pub use lane::LaneWork;
 pub use partition::Owned;
+pub(crate) use refused::words;
 
 pub(crate) use group::GroupTask;
 pub(crate) use kafka::Kafka;
@@ -59,18 +65,47 @@ pub enum IngestError {
     EncodeRecord(#[from] serde_json::Error),
     /// The log no longer holds what a rebuild needs. The user must decide: restore the topic, or reset the group.
     #[error(
-        "partition {partition} must be read from offset {anchor}, but its log holds {low} to {high}; restore the topic, or \
+        "partition {partition} must be read from offset {needed}, but its log holds {low} to {high}; restore the topic, or \
          delete the consumer group to begin anew"
     )]
     SourceDataLost {
         /// The partition.
         partition: i32,
         /// The first offset needed.
-        anchor: i64,
+        needed: i64,
         /// The first offset there.
         low: i64,
         /// The next offset that will be written.
         high: i64,
+    },
+    /// The topic has a partition that the pipeline does not know of. The user must raise the number in the manifest, or the operator
+    /// is about to say from which window on it counts.
+    #[error(
+        "partition {partition} is not read: the pipeline has {partitions} partitions; it joins at a window's start when the \
+         pipeline's number of partitions is raised"
+    )]
+    UnknownPartition {
+        /// The partition.
+        partition: i32,
+        /// How many the pipeline knows.
+        partitions: usize,
+    },
+    /// The topic was deleted and created again. The user must decide: restore the topic, or reset the group.
+    #[error(
+        "partition {partition} was read up to offset {position} of another topic '{topic}' (id {committed}, now {found}); \
+         restore that topic, or delete the consumer group to begin anew"
+    )]
+    OtherTopic {
+        /// The partition.
+        partition: i32,
+        /// The topic's name.
+        topic: String,
+        /// The committed position.
+        position: i64,
+        /// The topic's identity then.
+        committed: String,
+        /// Its identity now.
+        found: String,
     },
     /// The worker is to stop; nothing is lost.
     #[error("stopped")]
@@ -82,7 +117,7 @@ impl IngestError {
     pub fn retry(&self) -> bool {
         match self {
             Self::Source(error) => error.retry(),
-            Self::SourceDataLost { .. } => true,
+            Self::SourceDataLost { .. } | Self::OtherTopic { .. } | Self::UnknownPartition { .. } => true,
             _ => false,
         }
     }
@@ -96,7 +131,8 @@ impl IngestError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Source(SourceError::FindTopic { .. }) => "TopicMissing",
-            Self::SourceDataLost { .. } => "SourceDataLost",
+            Self::SourceDataLost { .. } | Self::OtherTopic { .. } => "SourceDataLost",
+            Self::UnknownPartition { .. } => "UnknownPartition",
             _ => "BrokerUnreachable",
         }
     }
@@ -107,6 +143,8 @@ impl IngestError {
 pub struct Settings {
     /// How often lanes cut.
     pub cut_interval: Duration,
+    /// How often a cut takes a checkpoint, if there is a volume.
+    pub checkpoint_interval: Duration,
     /// Number of lanes.
     pub lanes: usize,
     /// End offset of each partition, for a bounded run.
@@ -119,10 +157,16 @@ pub struct Shared {
     pub plan: Arc<Plan>,
     /// Its meaning.
     pub program: Arc<Program>,
+    /// How many source partitions count, and from when.
+    pub topology: Topology,
     /// The world.
     pub broker: Box<dyn Broker>,
+    /// Where checkpoints go, if anywhere.
+    pub volume: Option<Arc<dyn Volume>>,
     /// What the worker knows of itself.
     pub status: Arc<Status>,
+    /// Says whether records may be read.
+    pub quality: Arc<Quality>,
     /// Asked wherever something is waited for.
     pub stop: Stop,
     /// How ingest runs.

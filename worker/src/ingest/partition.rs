@@ -8,10 +8,12 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use schemas::report::{PartitionReport, WindowReport};
 use schemas::wire::{Content, Record as WireRecord, Sender};
-use stream_core::{Emission, Emissions, EventTime, Fetch, Lane, Offset, Progress};
+use stream_core::{Emission, Emissions, EventTime, Fetch, Halt, Lane, Offset, Progress};
 
-use super::effects::{Commit, Read, Reader};
-use super::{IngestError, Shared};
+use super::checkpoints::Checkpoints;
+use super::effects::{Commit, Now, Read, Reader};
+use super::{IngestError, Shared, standstill};
+use crate::checkpoint::Keeper;
 use crate::progress::{CommittedProgress, encode};
 use crate::source::SourceError;
 use crate::wire::{ledger, partial_content, report_body, seal_body};
@@ -24,27 +26,48 @@ pub struct Owned {
     pub(super) partition: i32,
     reader: Box<dyn Reader>,
     lane: Lane,
+    checkpoints: Option<Checkpoints>,
     committed: CommittedProgress,
     /// Where a bounded run ends.
     until: Offset,
+    /// Where reading began, and whether that was at a checkpoint.
+    began_at: Offset,
+    pub(super) from_checkpoint: bool,
     drained: bool,
     /// The position at which nothing was left to be read for as long as makes a partition idle.
     idle_at: Option<Offset>,
+    /// The record before which a rule has stopped it.
+    halt: Option<Halt>,
+    resting: bool,
+    /// When the last record was read.
+    pub(super) quiet_since: u64,
 }
 
 impl Owned {
-    /// Begins to read at the anchor of `progress`, which is committed.
-    pub(super) fn start(shared: &Shared, partition: i32, committed: CommittedProgress) -> Result<Self, IngestError> {
-        let progress = &committed.progress;
+    /// Begins to read where `lane` stands, which leads to `committed`.
+    pub(super) fn start(
+        shared: &Shared,
+        partition: i32,
+        committed: CommittedProgress,
+        lane: Lane,
+        keeper: Option<Keeper>,
+        now: Now,
+    ) -> Result<Self, IngestError> {
         let until = shared.settings.ends.as_ref().map_or(i64::MAX, |ends| ends.get(&partition).copied().unwrap_or(0));
         Ok(Self {
             partition,
-            reader: shared.broker.open(partition, &progress.anchor)?,
-            lane: Lane::resume(shared.program.clone(), progress)?,
+            reader: shared.broker.open(partition, &lane.next_point())?,
+            began_at: lane.position(),
+            from_checkpoint: false,
+            lane,
+            checkpoints: keeper.map(|keeper| Checkpoints::new(keeper, now)),
             committed,
             until: Offset(until),
             drained: false,
             idle_at: None,
+            halt: None,
+            resting: false,
+            quiet_since: now.ticks,
         })
     }
 
@@ -60,8 +83,9 @@ impl Owned {
     }
 
     /// Reads, judges, folds and emits one fetch; whether there was one.
-    pub fn step(&mut self, shared: &Shared) -> Result<bool, IngestError> {
-        if self.at_end() {
+    pub fn step(&mut self, shared: &Shared, now: Now) -> Result<bool, IngestError> {
+        self.resting = self.at_end() || self.stands_still(shared);
+        if self.resting {
             return Ok(false);
         }
         let position = self.lane.position();
@@ -69,12 +93,31 @@ impl Owned {
         if read.records() > 0 || read.end > position {
             self.feed(shared, &read)?;
         }
+        if read.records() > 0 || self.lane.is_replaying() {
+            self.quiet_since = now.ticks;
+        }
         Ok(read.records() > 0)
     }
 
     /// Whether a bounded run has read all of this partition.
     pub fn at_end(&self) -> bool {
         self.lane.position() >= self.until
+    }
+
+    /// Whether its last step had nothing to do, and the next will not either.
+    pub fn is_resting(&self) -> bool {
+        self.resting || self.at_end()
+    }
+
+    /// Whether a person has to decide before it goes on; says so.
+    fn stands_still(&self, shared: &Shared) -> bool {
+        let standstill = if self.lane.is_replaying() {
+            None
+        } else {
+            standstill::of(shared, self.partition, self.halt, self.lane.batch_verdicts())
+        };
+        standstill::tell(shared, self.partition, standstill.as_ref());
+        standstill.is_some()
     }
 
     fn feed(&mut self, shared: &Shared, read: &Read) -> Result<(), IngestError> {
@@ -85,6 +128,7 @@ impl Owned {
             undecodable: &read.undecodable,
             end: read.end,
         })?;
+        self.halt = emissions.halt;
         self.emit(shared, &emissions)
     }
 
@@ -133,7 +177,17 @@ impl Owned {
         CommittedProgress { progress, idle, ..self.committed.clone() }
     }
 
-    /// The second half of a cut: commits what has been reached. Everything emitted must have been acknowledged.
+    /// The middle of a cut: keeps on the volume what has been reached, when it is time or when the worker is `closing`. Without room the worker goes
+    /// on without.
+    pub(super) fn checkpoint(&mut self, shared: &Shared, now: Now, closing: bool) {
+        if let Some(checkpoints) = &mut self.checkpoints
+            && (closing || checkpoints.is_due(&self.lane, shared.settings.checkpoint_interval, now))
+        {
+            checkpoints.save(self.partition, &mut self.lane, &shared.status, now);
+        }
+    }
+
+    /// The last part of a cut: commits what has been reached. Everything emitted must have been acknowledged.
     pub(super) fn commit(&mut self, shared: &Shared) -> Result<(), IngestError> {
         if !self.is_dirty() {
             return Ok(());
@@ -152,6 +206,34 @@ impl Owned {
         self.decree(shared, target)?;
         self.drained = true;
         Ok(())
+    }
+
+    /// Whether the broker, asked now, has nothing left to be read, and nothing that an open transaction holds back.
+    pub(super) fn is_read(&self, shared: &Shared) -> Result<bool, IngestError> {
+        let ends = shared.broker.ends(self.partition)?;
+        let position = self.lane.position();
+        Ok(!self.lane.is_replaying() && position == ends.stable && ends.stable == ends.high)
+    }
+
+    /// The partition is idle at its position, or it is not idle.
+    pub(super) fn mark_idle(&mut self, idle: bool) {
+        self.idle_at = idle.then(|| self.lane.position());
+    }
+
+    /// Raises the watermark of an idle partition, if that closes anything and can be written down.
+    pub(super) fn close_idle(&mut self, shared: &Shared, target: EventTime) -> Result<(), IngestError> {
+        if !self.committed.idle || self.idle_at != Some(self.lane.position()) || target <= self.lane.sealed() {
+            return Ok(());
+        }
+        let task = format!("decrees of partition {}", self.partition);
+        if !self.reached(self.lane.progress()).has_room() {
+            let message = "too many decrees since the anchor; it is raised again when older windows close".to_owned();
+            shared.status.trouble(&task, "IdleHeld", message);
+            return Ok(());
+        }
+        shared.status.recovered(&task);
+        tracing::info!(partition = self.partition, watermark = target.0, "idle: the watermark is decreed");
+        self.decree(shared, target)
     }
 
     /// Raises the watermark to `target`.
@@ -206,6 +288,11 @@ impl Owned {
             committed: self.committed.progress.position.0,
             end: None,
             replaying: self.lane.is_replaying(),
+            began_at: self.began_at.0,
+            from_checkpoint: self.from_checkpoint,
+            replay_until: self.lane.is_replaying().then_some(self.committed.progress.position.0),
+            idle: self.idle_at == Some(self.lane.position()),
+            checkpoint: self.checkpoints.as_ref().and_then(Checkpoints::report),
             watermark: time(self.lane.watermark()),
             latest: time(self.lane.latest()),
             sealed: time(self.lane.sealed()),

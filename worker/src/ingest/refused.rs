@@ -29,7 +29,7 @@ pub(super) fn dead_letter(
 }
 
 /// Reason, rule and message as they stand in the headers.
-fn words(program: &Program, reason: &Reason) -> (&'static str, Option<String>, String) {
+pub(crate) fn words(program: &Program, reason: &Reason) -> (&'static str, Option<String>, String) {
     let invalid = |rule: &str, message: String| ("Invalid", Some(rule.to_owned()), message);
     match reason {
         Reason::Undecodable(message) => ("Undecodable", None, message.clone()),

@@ -1,44 +1,117 @@
-//! Taking a partition over: committed progress in, an owner at the anchor out.
+//! Taking a partition over: committed progress in, an owner at the anchor or at a checkpoint out.
 //!
 //! What it keeps true: the raised incarnation is committed before anything is sent with it, and the fence is the first thing
-//! that is sent; a log that no longer holds the anchor is never read from somewhere else.
+//! that is sent; a log that no longer holds what a rebuild needs, or that is another one, is never read from somewhere else.
 
-use stream_core::{Offset, Progress};
+use std::sync::Arc;
 
-use super::effects::Commit;
+use stream_core::{Lane, Offset, Partition, Point, Progress};
+
+use super::effects::{Commit, Ends, Now};
 use super::partition::{Owned, commit};
 use super::{IngestError, Shared};
+use crate::checkpoint::Keeper;
+use crate::checkpoint::manifest::{FORMAT, Identity};
 use crate::progress::{CommittedProgress, decode};
 
+/// 2020-01-01T00:00:00Z, before any pipeline of Sluice.
+const BEFORE_ALL: i64 = 1_577_836_800_000;
+/// Milliseconds of a minute.
+const MINUTE: i64 = 60_000;
+
 impl Owned {
-    /// Reads the committed progress, raises the incarnation, commits it, fences, and begins at the anchor.
-    pub fn take(shared: &Shared, partition: i32) -> Result<Self, IngestError> {
+    /// Reads the committed progress, raises the incarnation, commits it, fences, and begins to read.
+    pub fn take(shared: &Shared, partition: i32, now: Now) -> Result<Self, IngestError> {
+        let partitions = shared.topology.partitions();
+        if partition as usize >= partitions {
+            return Err(IngestError::UnknownPartition { partition, partitions });
+        }
         shared.broker.expect_outputs()?;
+        let topic_id = shared.broker.topic_id()?;
         let ends = shared.broker.ends(partition)?;
         let committed = shared.broker.committed(&[partition])?.pop().flatten();
-        let mut taken = progress(shared, partition, committed, ends.low);
-        let progress = &mut taken.progress;
-        let (anchor, low, high) = (progress.anchor.offset.0, ends.low.0, ends.stable.0);
-        if anchor < low || anchor > high {
-            return Err(IngestError::SourceDataLost { partition, anchor, low, high });
-        }
-        progress.incarnation += 1;
-        tracing::info!(partition, anchor, position = progress.position.0, "taken over");
+        let mut taken = progress(shared, partition, committed, ends.low, now);
+        expect_same_topic(shared, partition, &taken, topic_id.as_deref())?;
+        taken.progress.incarnation += 1;
+        let (revision, idle) = (Some(shared.plan.revision), false);
+        let taken = CommittedProgress { topic_id, revision, idle, ..taken };
+        let mut keeper = keeper(shared, partition, taken.topic_id.as_deref());
+        let loaded = keeper.as_mut().and_then(|keeper| keeper.load(&shared.program, &taken.progress));
+        let from_checkpoint = loaded.is_some();
+        let lane = loaded.map_or_else(|| Lane::resume(shared.program.clone(), &taken.progress), Ok)?;
+        let from = lane.next_point();
+        expect_log(partition, &from, taken.progress.position, ends)?;
         commit(shared, partition, &taken)?;
-        let mut owned = Self::start(shared, partition, taken)?;
+        tracing::info!(partition, from = from.offset.0, position = taken.progress.position.0, "taken over");
+        let mut owned = Self::start(shared, partition, taken, lane, keeper, now)?;
+        owned.from_checkpoint = from_checkpoint;
         owned.fence(shared)?;
         owned.resend_decree(shared)?;
         Ok(owned)
     }
 }
 
-/// What a commit says; without one, the start of the log.
-fn progress(shared: &Shared, partition: i32, committed: Option<Commit>, low: Offset) -> CommittedProgress {
-    let start =
-        |progress| CommittedProgress { progress, topic_id: None, revision: Some(shared.plan.revision), idle: false };
-    let Some(Commit { position, metadata }) = committed else { return start(Progress::start(low)) };
+/// What a commit says; without one, the start of the log and the boundary at which the partition joins.
+///
+/// Where nothing is committed the partition may still have had owners, before its group was reset: publish would ignore
+/// incarnations that are not higher than theirs. So the first one is the clock's minute; nobody takes over more often for long.
+fn progress(shared: &Shared, partition: i32, committed: Option<Commit>, low: Offset, now: Now) -> CommittedProgress {
+    let start = |progress| {
+        let revision = Some(shared.plan.revision);
+        CommittedProgress { progress, topic_id: None, revision, idle: false }
+    };
+    let incarnation = ((now.wall - BEFORE_ALL) / MINUTE).max(0).cast_unsigned();
+    let joined = Progress::join(low, shared.topology.joins(Partition(partition)));
+    let beginning = Progress { incarnation, ..joined };
+    let Some(Commit { position, metadata }) = committed else { return start(beginning) };
     decode(position, &metadata).unwrap_or_else(|error| {
         tracing::warn!(partition, %error, "the progress is rebuilt from the start of the log");
-        start(Progress { position, ..Progress::start(low) })
+        start(Progress { position, ..beginning })
     })
+}
+
+/// Whether the commit was made for the topic that is there now.
+fn expect_same_topic(
+    shared: &Shared,
+    partition: i32,
+    taken: &CommittedProgress,
+    found: Option<&str>,
+) -> Result<(), IngestError> {
+    match (taken.topic_id.as_deref(), found) {
+        (Some(committed), Some(found)) if committed != found => Err(IngestError::OtherTopic {
+            partition,
+            topic: shared.plan.source.topic.clone(),
+            position: taken.progress.position.0,
+            committed: committed.to_owned(),
+            found: found.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the log holds everything from `from` on, and has not lost its end.
+fn expect_log(partition: i32, from: &Point, position: Offset, ends: Ends) -> Result<(), IngestError> {
+    let lost = |needed: Offset| {
+        Err(IngestError::SourceDataLost { partition, needed: needed.0, low: ends.low.0, high: ends.high.0 })
+    };
+    match from.offset {
+        needed if needed < ends.low => lost(needed),
+        _ if position > ends.high => lost(position),
+        _ => Ok(()),
+    }
+}
+
+/// The keeper of the partition's checkpoints, if there is a volume.
+fn keeper(shared: &Shared, partition: i32, topic_id: Option<&str>) -> Option<Keeper> {
+    let volume = Arc::clone(shared.volume.as_ref()?);
+    let topic = topic_id.map_or_else(|| format!("name-{}", shared.plan.source.topic), str::to_owned);
+    let identity = Identity {
+        format: FORMAT,
+        engine: env!("CARGO_PKG_VERSION").to_owned(),
+        topic,
+        partition,
+        revision: shared.plan.revision,
+        program: shared.program.fingerprint(),
+    };
+    Some(Keeper::open(volume, identity))
 }

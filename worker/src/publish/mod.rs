@@ -19,6 +19,7 @@ use stream_core::Error as CoreError;
 use thiserror::Error;
 
 use crate::progress::ProgressError;
+use crate::quality::Quality;
 use crate::source::{WhoActs, classify};
 use kafka::Partials;
 pub use store::{Store, StoreError, Written};
@@ -70,20 +71,23 @@ pub(crate) struct PublishTask {
 pub(crate) struct PublishSettings {
     pub plan: std::sync::Arc<plan::Plan>,
     pub program: std::sync::Arc<stream_core::Program>,
+    pub topology: stream_core::Topology,
     /// The group under which progress is committed.
     pub group: String,
     pub store: Store,
     pub status: std::sync::Arc<crate::status::Status>,
     pub stop: crate::stop::Stop,
+    pub quality: std::sync::Arc<Quality>,
     pub finish: crossbeam_channel::Receiver<BTreeMap<i32, i64>>,
 }
 
 impl PublishTask {
     pub(crate) fn new(settings: PublishSettings) -> Result<Self, PublishError> {
-        let PublishSettings { plan, program, group, store, status, stop, finish } = settings;
+        let PublishSettings { plan, program, topology, group, store, status, stop, quality, finish } = settings;
         let partials = Partials::new(&plan, &group)?;
         let (files, commits) = (Box::new(store), Box::new(partials.clone()));
-        Ok(Self { publisher: Publisher { plan, program, files, commits, status, stop }, partials, finish })
+        let publisher = Publisher { plan, program, topology, files, commits, status, stop, quality };
+        Ok(Self { publisher, partials, finish })
     }
 
     /// Publishes until stopped, or until everything up to the finish is published.
@@ -107,7 +111,7 @@ impl PublishTask {
             self.take_in(&mut work)?;
             work.write_complete(publisher)?;
             finish = finish.or_else(|| self.finish.try_recv().ok());
-            let finished = finish.as_ref().is_some_and(|ends| work.is_past(ends));
+            let finished = finish.as_ref().is_some_and(|ends| publisher.quality.is_known() && work.is_past(ends));
             if finished || committed.elapsed() >= COMMIT_INTERVAL {
                 let written_down = work.commit(publisher);
                 committed = Instant::now();

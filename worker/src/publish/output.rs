@@ -23,8 +23,9 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn resume(output: i32, program: Arc<Program>, progress: &CollectorProgress) -> Self {
-        let collector = Collector::resume(program.clone(), progress);
+    pub(super) fn resume(output: i32, publisher: &Publisher, progress: &CollectorProgress) -> Self {
+        let program = publisher.program.clone();
+        let collector = Collector::resume_in(program.clone(), publisher.topology.clone(), progress);
         let position = progress.anchor.0;
         Self { number: output, collector, program, position, windows: 0, reports: 0, committed: None }
     }
@@ -51,6 +52,7 @@ impl Output {
         let foreign = match Record::decode(value) {
             Ok(Record { from, content: Content::Report(body) }) => {
                 self.write_report(publisher, from.partition, &body)?;
+                publisher.quality.observe(from.partition, &body);
                 None
             }
             Ok(record) => self.collect(at, &record).err().map(|error| error.to_string()),

@@ -139,6 +139,8 @@ pub fn samples(plan: &Plan, partition: i32, body: &BatchBody) -> Result<Option<T
         ("rule", Arc::new(StringArray::from_iter_values(samples().map(|sample| &sample.rule)))),
         ("offset", Arc::new(Int64Array::from_iter_values(samples().map(|sample| sample.offset)))),
         ("event_id", Arc::new(samples().map(|sample| sample.event_id.as_deref()).collect::<StringArray>())),
+        ("field", Arc::new(samples().map(|sample| sample.field.as_deref()).collect::<StringArray>())),
+        ("value", Arc::new(samples().map(|sample| sample.value.as_deref()).collect::<StringArray>())),
         ("expected", Arc::new(expected.collect::<StringArray>())),
     ];
     let bytes = encode(&table(columns)?, &[])?;

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use plan::Plan;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use stream_core::{CollectorProgress, Offset, Program};
+use stream_core::{CollectorProgress, Offset, Program, Topology};
 
 use super::PublishError;
 use super::effects::{Commits, Files};
 use super::output::Output;
 use crate::progress::{decode_collector, encode_collector};
+use crate::quality::Quality;
 use crate::source::{WhoActs, classify};
 use crate::status::Status;
 use crate::stop::{Backoff, Stop};
@@ -24,12 +25,16 @@ pub struct Publisher {
     pub plan: Arc<Plan>,
     /// Its meaning.
     pub program: Arc<Program>,
+    /// How many source partitions a window waits for.
+    pub topology: Topology,
     /// Where tables go.
     pub files: Box<dyn Files>,
     /// Where progress goes.
     pub commits: Box<dyn Commits>,
     /// What the worker knows of itself.
     pub status: Arc<Status>,
+    /// Told of every batch report; says whether windows may be published.
+    pub quality: Arc<Quality>,
     /// Asked wherever something is waited for.
     pub stop: Stop,
 }
@@ -45,7 +50,7 @@ impl Publishing {
         let outputs: Vec<i32> = (0..publisher.plan.partials_partitions as i32).collect();
         let what = "the committed publish progress";
         let committed = publisher.persist(what, || publisher.commits.committed(&outputs))?;
-        let partitions = publisher.plan.source.partitions as usize;
+        let partitions = publisher.topology.partitions();
         let take_up = |(output, committed): (i32, Option<(Offset, String)>)| {
             let progress = if let Some((position, metadata)) = committed {
                 decode_collector(position, &metadata, partitions)
@@ -54,7 +59,7 @@ impl Publishing {
                 let low = publisher.persist("the log start", || publisher.commits.low(output))?;
                 CollectorProgress::start(low, partitions)
             };
-            Ok((output, Output::resume(output, publisher.program.clone(), &progress)))
+            Ok((output, Output::resume(output, publisher, &progress)))
         };
         let outputs = outputs.iter().copied().zip(committed).map(take_up).collect::<Result<_, PublishError>>()?;
         Ok(Self { outputs })
@@ -72,8 +77,11 @@ impl Publishing {
 
     /// Writes every window that is complete.
     pub fn write_complete(&mut self, publisher: &Publisher) -> Result<(), PublishError> {
+        let may_publish = publisher.quality.may_publish();
         for output in self.outputs.values_mut() {
-            output.write_complete(publisher)?;
+            if may_publish {
+                output.write_complete(publisher)?;
+            }
             publisher.status.set_output(output.report());
         }
         Ok(())

@@ -19,6 +19,7 @@ use super::error::{SourceError, classify, is_behind_the_group};
 use super::link::Link;
 use super::membership::{Membership, SourceEvent};
 use super::settings::SourceSettings;
+use super::topic_id::topic_id;
 
 /// How long one turn of the serving thread waits for group events.
 const TURN: Duration = Duration::from_millis(100);
@@ -126,6 +127,21 @@ impl Consumer {
     /// How many partitions the topic has.
     pub fn partition_count(&self, wait: Duration) -> Result<u32, SourceError> {
         partition_count(&self.base, &self.topic, wait)
+    }
+
+    /// The topic's identity, asked for now; `None` when the broker gives none.
+    pub fn topic_id(&self, wait: Duration) -> Result<Option<String>, SourceError> {
+        let topic = || self.topic.clone();
+        match topic_id(&self.base, &self.topic, wait) {
+            Ok(id) => {
+                self.base.context().answered();
+                Ok(id)
+            }
+            Err(KafkaError::MetadataFetch(Code::UnknownTopicOrPartition | Code::UnknownTopic)) => {
+                Err(SourceError::FindTopic { topic: topic() })
+            }
+            Err(source) => Err(SourceError::AskTopic { topic: topic(), source }),
+        }
     }
 
     /// Whether there is such a topic: what is sent to one that is missing is lost.

@@ -11,6 +11,7 @@ mod error;
 mod link;
 mod membership;
 mod settings;
+mod topic_id;
 
 pub use commit::commit_within;
 pub use consumer::{Committed, Consumer, Watermarks, close_within};

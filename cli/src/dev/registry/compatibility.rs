@@ -5,6 +5,7 @@
 //! they are the judge.
 
 use apache_avro::Schema;
+use apache_avro::error::CompatibilityError;
 use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
 
 /// What a new schema must be able to do; the names on the wire are Confluent's.
@@ -65,6 +66,24 @@ fn objection(writer: &Schema, reader: &Schema, what: &str) -> Option<String> {
     match SchemaCompatibility::can_read(writer, reader) {
         Ok(Compatibility::Full) => None,
         Ok(Compatibility::Partial) => Some(format!("{what}: some records would not resolve")),
-        Err(error) => Some(format!("{what}: {error}")),
+        Err(error) => {
+            let (path, reason) = place(&error);
+            Some(format!("{what} at path '{path}': {reason}"))
+        }
+    }
+}
+
+/// Where the schemas differ, by the fields' names from the root, and how. The error tells one field at a time, the innermost
+/// last.
+fn place(error: &CompatibilityError) -> (String, String) {
+    match error {
+        CompatibilityError::FieldTypeMismatch(field, inner) => {
+            let (path, reason) = place(inner);
+            (format!("/{field}{}", if path == "/" { "" } else { &path }), reason)
+        }
+        CompatibilityError::MissingDefaultValue(field) => {
+            (format!("/{field}"), format!("field '{field}' is new and has no default value"))
+        }
+        other => ("/".to_owned(), other.to_string()),
     }
 }

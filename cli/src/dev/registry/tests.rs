@@ -88,11 +88,16 @@ fn a_subject_grows_by_backward_compatible_versions_only() -> Result<()> {
     let (status, refused) = s.post(path, &required)?;
     assert_eq!((status, &refused["error_code"]), (409, &json!(409)));
     let required = record(&[json!({"name": "more", "type": "string"})]);
-    assert_eq!(s.post(path, &required)?.0, 409, "a new field without a default");
+    let (status, refused) = s.post(path, &required)?;
+    assert_eq!(status, 409, "a new field without a default");
+    let message = refused["message"].as_str().unwrap_or_default();
+    assert!(message.contains("at path '/more': field 'more' is new and has no default value"), "{message}");
     let narrower = json!({"type": "record", "name": "Sale", "namespace": "test", "fields": [
         {"name": "id", "type": "int"},
     ]});
-    assert_eq!(s.post(path, &narrower)?.0, 409, "another type");
+    let (status, refused) = s.post(path, &narrower)?;
+    assert_eq!(status, 409, "another type");
+    assert!(refused["message"].as_str().unwrap_or_default().contains("at path '/id': "), "{refused}");
     assert_eq!(s.post(path, &record(&[]))?, (200, json!({"id": 1})), "already there");
 
     let latest = s.get("/subjects/a-value/versions/latest")?.1;

@@ -18,7 +18,7 @@ fn identity_and_names() {
             "/metadata/name",
             json!("Revenue_5m"),
             &[
-                "SL0102 metadata.name: 'Revenue_5m' is not a pipeline name (allowed are lower case letters, digits and '-', at most 50)",
+                "SL0102 metadata.name: 'Revenue_5m' is not a pipeline name (allowed are lower case letters, digits and '-', starting with a letter, at most 50)",
             ],
         ),
         ("/spec/revision", json!(0), &["SL0502 spec.revision: the revision is 0 (allowed is 1 or more)"]),
@@ -33,7 +33,7 @@ fn identity_and_names() {
             "/spec/quality/rules/1/name",
             json!("event-time-late"),
             &[
-                "SL0104 spec.quality.rules[1].name: the rule name 'event-time-late' is reserved (allowed are names that do not start with 'event-time-')",
+                "SL0104 spec.quality.rules[1].name: the rule name 'event-time-late' is reserved (allowed are names that do not start with 'event-time-' or 'event-id-')",
             ],
         ),
         (

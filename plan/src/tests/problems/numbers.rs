@@ -9,6 +9,44 @@ use super::refused;
 fn numbers() {
     refused(&[
         (
+            "/spec/quality/thresholds",
+            json!({"span": "30s"}),
+            &["SL0502 spec.quality.thresholds.span: the span 30s is shorter than a batch (allowed is at least 1m)"],
+        ),
+        (
+            "/spec/quality/thresholds",
+            json!({"minRecords": 0}),
+            &["SL0502 spec.quality.thresholds.minRecords: a share of no records says nothing (allowed is at least 1)"],
+        ),
+        (
+            "/spec/quality/thresholds",
+            json!({"warning": 5, "critical": 4}),
+            &[
+                "SL0502 spec.quality.thresholds.warning: the warning at 5 per million comes after the critical 4 (allowed is at most 4)",
+            ],
+        ),
+        (
+            "/spec/quality/thresholds",
+            json!({"critical": 1_000_001}),
+            &[
+                "SL0502 spec.quality.thresholds.critical: a share of 1000001 per million is more than all (allowed are 0 to 1000000)",
+            ],
+        ),
+        (
+            "/spec/quality/thresholds",
+            json!({"ignoreBefore": "yesterday"}),
+            &[
+                "SL0502 spec.quality.thresholds.ignoreBefore: 'yesterday' is not a time (allowed is a UTC time, for example '2026-11-23T10:15:00Z')",
+            ],
+        ),
+        (
+            "/spec/quality/rules/2/threshold",
+            json!({"warning": 2, "critical": 1}),
+            &[
+                "SL0502 spec.quality.rules[2].threshold.warning: the warning at 2 per million comes after the critical 1 (allowed is at most 1)",
+            ],
+        ),
+        (
             "/spec/window/size",
             json!("7m"),
             &[

@@ -12,14 +12,14 @@ fn rules() {
             "/spec/quality/rules/1",
             json!({"name": "r"}),
             &[
-                "SL0401 spec.quality.rules[1]: the rule checks nothing (allowed is exactly one of 'required', 'oneOf', bounds ('min', 'max', 'exclusiveMin', 'exclusiveMax'), 'matches', 'maxLatency' and 'expression')",
+                "SL0401 spec.quality.rules[1]: the rule checks nothing (allowed is exactly one of 'required', 'oneOf', bounds ('min', 'max', 'exclusiveMin', 'exclusiveMax'), 'matches', 'maxLatency', 'expression' and 'unique')",
             ],
         ),
         (
             "/spec/quality/rules/1",
             json!({"name": "r", "required": ["region"], "oneOf": ["x"], "field": "region"}),
             &[
-                "SL0401 spec.quality.rules[1].oneOf: the rule has both 'required' and 'oneOf' (allowed is exactly one of 'required', 'oneOf', bounds ('min', 'max', 'exclusiveMin', 'exclusiveMax'), 'matches', 'maxLatency' and 'expression')",
+                "SL0401 spec.quality.rules[1].oneOf: the rule has both 'required' and 'oneOf' (allowed is exactly one of 'required', 'oneOf', bounds ('min', 'max', 'exclusiveMin', 'exclusiveMax'), 'matches', 'maxLatency', 'expression' and 'unique')",
             ],
         ),
         (
@@ -127,6 +127,20 @@ fn rules() {
             json!({"name": "r", "field": "region", "matches": "(?=a)"}),
             &[
                 "SL0405 spec.quality.rules[1].matches: the pattern cannot be read: look-around, including look-ahead and look-behind, is not supported (allowed are regular expressions without look-around and back-references) at «(?=»",
+            ],
+        ),
+        (
+            "/spec/quality/rules/1",
+            json!({"name": "r", "unique": "account_id", "onViolation": "Report"}),
+            &[
+                "SL0402 spec.quality.rules[1].unique: 'account_id' is not the source's 'eventId' (allowed is 'event_id': ids are what duplicates are known by)",
+            ],
+        ),
+        (
+            "/spec/quality/rules/1",
+            json!({"name": "r", "unique": "event_id"}),
+            &[
+                "SL0402 spec.quality.rules[1].onViolation: a duplicate is not counted and is no dead letter (allowed is 'Report')",
             ],
         ),
         (

@@ -1,13 +1,13 @@
 //! What ends: batches, windows, decrees that have been met, groups that nobody holds any more.
 
-use arrow_cast::display::array_value_to_string;
-
 use super::{Lane, Pass, after, here};
 use crate::emission::{Emission, Emissions, Seal};
 use crate::error::Error;
 use crate::judge::Judged;
 use crate::open::OpenWindow;
+use crate::program::Check;
 use crate::progress::{Decree, Point};
+use crate::sample::sample;
 use crate::units::Offset;
 
 /// Groups are renumbered only when there are more than this.
@@ -51,7 +51,7 @@ impl Lane {
         if let Some(batch) = self.batch.take()
             && loud
         {
-            out.items.push(Emission::Report(batch.report(end)));
+            out.items.push(Emission::Report(batch.report(&self.program.rules, end)));
         }
     }
 
@@ -90,14 +90,24 @@ impl Lane {
     pub(super) fn count_rules(&mut self, pass: &mut Pass<'_>) {
         let (from, to) = (std::mem::replace(&mut pass.uncounted, pass.row), pass.row);
         let Some(batch) = self.batch.as_mut().filter(|_| from < to) else { return };
-        let ids = pass.fetch.rows.column(self.program.event_id);
-        let id = |row: usize| (!ids.is_null(row)).then(|| array_value_to_string(ids, row).unwrap_or_default());
         for (rule, check) in pass.judged.checks.iter().enumerate() {
-            batch.check(rule, check, from, to, pass.fetch.offsets, id);
+            if let Some(check) = check {
+                let show = |row: usize| sample(&self.program, rule, pass.fetch, row);
+                batch.check(rule, check, from, to, pass.fetch.offsets, show);
+            }
         }
         if let Some((latencies, known)) = &pass.judged.latencies {
             let rows = (from..to).filter(|row| known.as_ref().is_none_or(|known| known.value(*row)));
             rows.for_each(|row| batch.latency.add(latencies[row]));
+        }
+    }
+
+    /// A duplicate breaks the rule about ids, if there is one.
+    #[cold]
+    pub(super) fn sample_duplicate(&mut self, row: usize, pass: &Pass<'_>) {
+        let rule = self.program.rules.iter().position(|rule| matches!(rule.check, Check::Unique));
+        if let (Some(rule), Some(batch)) = (rule, &mut self.batch) {
+            batch.offer(rule, pass.fetch.offsets[row], || sample(&self.program, rule, pass.fetch, row));
         }
     }
 

@@ -2,9 +2,10 @@
 
 use super::{Lane, Pass, here};
 use crate::batch::OpenBatch;
-use crate::emission::{Emissions, Reason, Refused, Verdict};
+use crate::emission::{Emissions, Halt, Reason, Refused, Verdict};
 use crate::error::Error;
 use crate::fetch::Undecodable;
+use crate::program::Consequence;
 use crate::units::{EventTime, LogTime, Offset};
 
 /// How many records ahead the id sets are looked up.
@@ -14,11 +15,14 @@ impl Lane {
     pub(super) fn rows_before(&mut self, until: Offset, pass: &mut Pass<'_>) -> Result<(), Error> {
         let offsets = pass.fetch.offsets;
         let end = pass.row + offsets[pass.row..].partition_point(|offset| *offset < until.0);
-        while pass.row < end {
+        while pass.row < end && pass.halt.is_none() {
             let block = (pass.row + LOOK_AHEAD).min(end);
             self.look_ahead(&pass.judged.ids[pass.row..block]);
             while pass.row < block {
                 self.row(pass)?;
+                if pass.halt.is_some() {
+                    return Ok(());
+                }
                 pass.row += 1;
             }
         }
@@ -38,13 +42,23 @@ impl Lane {
     pub(super) fn row(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
         let row = pass.row;
         let (offset, log_time) = (Offset(pass.fetch.offsets[row]), pass.fetch.log_times[row]);
-        self.arrive(offset, log_time, pass)?;
         let time = EventTime(pass.judged.times[row]);
         let ahead = time.0.saturating_sub(log_time) > self.program.max_future_skew;
-        let verdict = if ahead || pass.judged.sound.as_ref().is_some_and(|sound| !sound.value(row)) {
-            self.refuse_row(row, time, LogTime(log_time), pass)
-        } else {
-            self.valid_row(row, time, pass)
+        let unsound = ahead || pass.judged.sound.as_ref().is_some_and(|sound| !sound.value(row));
+        let reason = unsound.then(|| self.objection(row, time, LogTime(log_time), pass));
+        if let Some(Reason::Rule(rule)) = reason
+            && self.program.rules[rule].consequence == Consequence::Stop
+        {
+            pass.halt = Some(Halt { offset, rule });
+            return Ok(());
+        }
+        self.arrive(offset, log_time, pass)?;
+        let verdict = match reason {
+            Some(reason) => {
+                self.refuse(offset, reason, &mut pass.out);
+                Verdict::Invalid
+            }
+            None => self.valid_row(row, time, pass),
         };
         self.conclude(verdict, offset, log_time);
         #[cfg(feature = "mutants")]
@@ -87,6 +101,7 @@ impl Lane {
         let here = here(self.batch.as_ref(), self.batch_before, self.watermark, self.last_log_time, offset);
         let index = self.windows.index_of(&self.program.windows, time, || here);
         if !self.windows.remember(index, pass.judged.ids[row]) {
+            self.sample_duplicate(row, pass);
             return Verdict::Duplicate;
         }
         let open = self.windows.at(index);
@@ -104,16 +119,11 @@ impl Lane {
         }
     }
 
+    /// Why an unsound record does not count: the reserved rules first, then the manifest's in their order.
     #[cold]
-    pub(super) fn refuse_row(
-        &mut self,
-        row: usize,
-        event_time: EventTime,
-        log_time: LogTime,
-        pass: &mut Pass<'_>,
-    ) -> Verdict {
+    fn objection(&self, row: usize, event_time: EventTime, log_time: LogTime, pass: &Pass<'_>) -> Reason {
         let missing = |column: usize| pass.fetch.rows.column(column).is_null(row);
-        let reason = if missing(self.program.event_time) {
+        if missing(self.program.event_time) {
             Reason::EventTimeMissing
         } else if event_time.0.saturating_sub(log_time.0) > self.program.max_future_skew {
             Reason::EventTimeFuture { event_time, log_time }
@@ -121,10 +131,8 @@ impl Lane {
             Reason::EventIdMissing
         } else {
             let rule = pass.judged.broken_rule(&self.program, row);
-            Reason::Rule(rule.expect("a row is unsound only for a null or a broken dead-letter rule"))
-        };
-        self.refuse(Offset(pass.fetch.offsets[row]), reason, &mut pass.out);
-        Verdict::Invalid
+            Reason::Rule(rule.expect("a row is unsound only for a null or a broken rule with a consequence"))
+        }
     }
 
     pub(super) fn refuse(&self, offset: Offset, reason: Reason, out: &mut Emissions) {

@@ -59,8 +59,10 @@ pub struct WindowState {
 pub struct WindowChanges {
     /// The window.
     pub window: Window,
-    /// Whether this is all there is of it; otherwise it comes on top of what was saved before.
+    /// Whether the ids are all there are; otherwise they come on top of those that were saved before.
     pub whole: bool,
+    /// The same of the groups.
+    pub whole_rows: bool,
     /// The ids, in no order.
     pub ids: Vec<u128>,
     /// The groups that changed with their states, as [`Program::partial_schema`] says. They replace earlier ones.
@@ -88,7 +90,9 @@ impl LaneState {
         let since: Vec<Decree> = progress.decrees.iter().filter(is_new).copied().collect();
         let history = since.iter().fold(self.history, History::with);
         let on_the_way = progress.anchor.offset < self.position && self.position <= progress.position;
-        (on_the_way && history == progress.history).then_some(since)
+        // A decree whose emissions may not have been sent must still be ahead, to send them.
+        let unsent_ahead = !progress.decree_pending || since.last() == progress.decrees.last();
+        (on_the_way && unsent_ahead && history == progress.history).then_some(since)
     }
 
     /// Whether a lane with `progress` can be made of it by reading on from its position.
@@ -115,13 +119,16 @@ impl Lane {
         })
     }
 
-    /// What is new of each open window since the last call; of a window that is new, and after [`Self::save_anew`], all of it.
-    pub fn changes(&mut self) -> Result<Vec<WindowChanges>, Error> {
+    /// What is new of each open window since the last call; of a window that is new, and after [`Self::save_anew`], all of it. Where
+    /// `rows_anew` says so, all groups are given again.
+    pub fn changes(&mut self, rows_anew: impl Fn(&Window) -> bool) -> Result<Vec<WindowChanges>, Error> {
         let mut changes = Vec::new();
         for open in self.windows.iter_mut() {
             let (ids, whole) = open.save_ids();
-            let rows = self.fold.save(open, whole, &self.groups)?;
-            changes.push(WindowChanges { window: open.window, whole, ids, rows, groups: open.groups().count() });
+            let whole_rows = whole || rows_anew(&open.window);
+            let rows = self.fold.save(open, whole_rows, &self.groups)?;
+            let (window, groups) = (open.window, open.groups().count());
+            changes.push(WindowChanges { window, whole, whole_rows, ids, rows, groups });
         }
         Ok(changes)
     }

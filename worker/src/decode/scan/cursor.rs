@@ -73,6 +73,22 @@ impl<'a> Cursor<'a> {
     }
 
     fn long_varint(&mut self) -> Result<u64, Flaw> {
+        if let Some(word) = self.rest.first_chunk::<8>() {
+            let word = u64::from_le_bytes(*word);
+            let stops = !word & STOP_BITS;
+            if stops != 0 {
+                let before = stops.trailing_zeros() as usize / 8;
+                self.rest = &self.rest[before + 1..];
+                // All bytes of a number but its last are above 127.
+                self.high += before;
+                return Ok(joined(word & (u64::MAX >> (56 - 8 * before))));
+            }
+        }
+        self.longest_varint()
+    }
+
+    /// Byte by byte: near the end of the body, or of more than eight bytes.
+    fn longest_varint(&mut self) -> Result<u64, Flaw> {
         let mut value = 0u64;
         for (place, byte) in self.rest.iter().take(10).enumerate() {
             value |= u64::from(byte & 0x7F) << (7 * place);
@@ -82,7 +98,6 @@ impl<'a> Cursor<'a> {
                     break;
                 }
                 self.rest = &self.rest[place + 1..];
-                // All bytes of a number but its last are above 127.
                 self.high += place;
                 return Ok(value);
             }
@@ -110,17 +125,26 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    pub(super) fn int(&mut self) -> Result<(), Flaw> {
+    pub(super) fn int(&mut self) -> Result<i32, Flaw> {
         let value = self.varint()?;
-        u32::try_from(value).map(drop).map_err(|_| Flaw::IntRange)
+        let value = u32::try_from(value).map_err(|_| Flaw::IntRange)?;
+        Ok(unzigzag(u64::from(value)) as i32)
     }
 
     #[inline]
-    pub(super) fn boolean(&mut self) -> Result<(), Flaw> {
+    pub(super) fn boolean(&mut self) -> Result<bool, Flaw> {
         match self.take(1)? {
-            [0 | 1] => Ok(()),
+            [0] => Ok(false),
+            [1] => Ok(true),
             other => Err(Flaw::Boolean(other[0])),
         }
+    }
+
+    /// `N` bytes that are no string.
+    #[inline]
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Flaw> {
+        let taken = self.take(N as u64)?;
+        Ok(taken.try_into().expect("as many bytes were taken"))
     }
 
     #[inline]
@@ -130,14 +154,23 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    pub(super) fn string(&mut self) -> Result<(), Flaw> {
+    pub(super) fn text(&mut self) -> Result<&'a [u8], Flaw> {
         let need = self.length()?;
         let text = self.cut(need)?;
         if self.reads_text && std::str::from_utf8(text).is_err() {
             return Err(Flaw::Utf8);
         }
-        Ok(())
+        Ok(text)
     }
+}
+
+/// The low seven bits of each of eight bytes, put together.
+#[inline]
+fn joined(word: u64) -> u64 {
+    let word = word & !STOP_BITS;
+    let word = (word & 0x007F_007F_007F_007F) | ((word & 0x7F00_7F00_7F00_7F00) >> 1);
+    let word = (word & 0x0000_3FFF_0000_3FFF) | ((word & 0x3FFF_0000_3FFF_0000) >> 2);
+    (word & 0x0FFF_FFFF) | ((word & 0x0FFF_FFFF_0000_0000) >> 4)
 }
 
 /// Zig-zag: 0, -1, 1, -2 … are written 0, 1, 2, 3 …
@@ -163,7 +196,29 @@ pub(super) fn high_bytes(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::high_bytes;
+    use super::{Cursor, high_bytes};
+
+    #[test]
+    fn numbers_of_every_length_are_read_at_every_distance_from_the_end() {
+        for bits in 0..64 {
+            for value in [1u64 << bits, (1 << bits) - 1, u64::MAX >> bits, 0x0123_4567_89AB_CDEF >> bits] {
+                let mut encoded = Vec::new();
+                let mut rest = value;
+                while rest >= 0x80 {
+                    encoded.push(rest as u8 | 0x80);
+                    rest >>= 7;
+                }
+                encoded.push(rest as u8);
+                let length = encoded.len();
+                for after in 0..9 {
+                    encoded.resize(length + after, 0xFF);
+                    let mut cursor = Cursor::skipping_text(&encoded);
+                    assert_eq!(cursor.varint(), Ok(value));
+                    assert_eq!((cursor.left(), cursor.high_outside_text()), (after, length - 1));
+                }
+            }
+        }
+    }
 
     #[test]
     fn bytes_above_127_are_counted() {

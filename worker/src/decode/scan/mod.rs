@@ -7,6 +7,7 @@
 mod agree;
 mod compile;
 mod cursor;
+pub(super) mod rows;
 
 pub use compile::SchemaError;
 
@@ -165,11 +166,11 @@ fn walk(mut shape: &Shape, cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
         shape = some;
     }
     match shape {
-        Shape::String => cursor.string(),
+        Shape::String => cursor.text().map(drop),
         Shape::Long(_) => cursor.skip_long(),
-        Shape::Int(_) => cursor.int(),
+        Shape::Int(_) => cursor.int().map(drop),
         Shape::Null => Ok(()),
-        Shape::Boolean => cursor.boolean(),
+        Shape::Boolean => cursor.boolean().map(drop),
         Shape::Float => cursor.take(4).map(drop),
         Shape::Double => cursor.take(8).map(drop),
         Shape::Fixed(size) => cursor.take(*size as u64).map(drop),
@@ -200,7 +201,7 @@ fn walk_nested(shape: &Shape, cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
         }
         Shape::Array(item, weight) => blocks(cursor, *weight, |cursor| walk(item, cursor)),
         Shape::Map(value) => blocks(cursor, Weight::Some, |cursor| {
-            cursor.string()?;
+            cursor.text()?;
             walk(value, cursor)
         }),
         simple => walk(simple, cursor),

@@ -1,0 +1,113 @@
+//! `sluice dlq show`: one letter with everything that can be read of it.
+
+use std::io::{self, Write};
+
+use apache_avro::Schema;
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::types::Value;
+use worker::decode::WriterSchema;
+use worker::decode::framing::frame;
+use worker::registry::RegistryClient;
+
+use super::letter::Letter;
+use crate::generate::iso;
+
+/// Most bytes that are shown in hex.
+const MOST: usize = 512;
+
+/// Writes the letter.
+///
+/// # Errors
+/// The writer's.
+pub fn write(letter: &Letter, registry: &RegistryClient, out: &mut dyn Write) -> io::Result<()> {
+    let record = &letter.record;
+    writeln!(out, "record     partition {}, offset {}", letter.partition, letter.offset)?;
+    writeln!(out, "refused    {} at {}", letter.reason, iso(record.timestamp.ms))?;
+    if let Some(rule) = &letter.rule {
+        writeln!(out, "rule       {rule}")?;
+    }
+    writeln!(out, "message    {}", letter.message)?;
+    writeln!(out, "key        {}", text(record.key.as_deref()))?;
+    for (name, value) in &record.headers {
+        writeln!(out, "header     {name}: {}", text(value.as_deref()))?;
+    }
+    match decode(letter, registry) {
+        Ok((id, value)) => writeln!(out, "value      schema {id}\n{value}"),
+        Err(why) => {
+            writeln!(out, "value      cannot be decoded: {why}")?;
+            hex(record.value.as_deref().unwrap_or_default(), out)
+        }
+    }
+}
+
+/// The value by its writer schema, with the schema's id.
+fn decode(letter: &Letter, registry: &RegistryClient) -> Result<(u32, String), String> {
+    let frame = frame(&letter.record).map_err(|reason| reason.to_string())?;
+    let schema = match registry.schema(frame.id).map_err(|error| error.to_string())? {
+        WriterSchema::Avro(schema) => schema,
+        WriterSchema::Unusable(why) => return Err(why.to_string()),
+        WriterSchema::Unknown => return Err(format!("the registry has no schema with id {}", frame.id)),
+    };
+    let schema = Schema::parse_str(&schema).map_err(|error| error.to_string())?;
+    let mut body = frame.body;
+    let reader = GenericDatumReader::builder(&schema).build().map_err(|error| error.to_string())?;
+    let value = reader.read_value(&mut body).map_err(|error| error.to_string())?;
+    if !body.is_empty() {
+        return Err(format!("{} bytes follow the end of the record", body.len()));
+    }
+    Ok((frame.id, fields(&value)))
+}
+
+/// A record's fields, one a line.
+fn fields(value: &Value) -> String {
+    let Value::Record(fields) = value else { return format!("  {value:?}") };
+    fields.iter().map(|(name, value)| format!("  {name}: {}", plain(value))).collect::<Vec<_>>().join("\n")
+}
+
+/// A value as people write it.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Union(_, value) => plain(value),
+        Value::String(text) | Value::Enum(_, text) => text.clone(),
+        Value::Boolean(value) => value.to_string(),
+        Value::Int(value) => value.to_string(),
+        Value::Long(value) => value.to_string(),
+        Value::Float(value) => value.to_string(),
+        Value::Double(value) => value.to_string(),
+        Value::TimestampMillis(millis) => iso(*millis),
+        Value::Decimal(decimal) => match Vec::<u8>::try_from(decimal) {
+            Ok(bytes) => format!("{} (unscaled)", unscaled(&bytes)),
+            Err(_) => format!("{decimal:?}"),
+        },
+        other => format!("{other:?}"),
+    }
+}
+
+/// A decimal's number without its point: the schema says where it is.
+fn unscaled(bytes: &[u8]) -> i128 {
+    let negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
+    bytes.iter().take(16).fold(if negative { -1 } else { 0 }, |number, byte| (number << 8) | i128::from(*byte))
+}
+
+/// Bytes as text where they are text, else as hex.
+fn text(bytes: Option<&[u8]>) -> String {
+    let Some(bytes) = bytes else { return "null".to_owned() };
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
+        _ => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// Sixteen bytes a line, with the characters beside them.
+fn hex(bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
+    for (line, part) in bytes.chunks(16).take(MOST / 16).enumerate() {
+        let numbers = part.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+        let shown = |byte: &u8| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '.' };
+        writeln!(out, "  {:04x}  {numbers:<47}  {}", line * 16, part.iter().map(shown).collect::<String>())?;
+    }
+    if bytes.len() > MOST {
+        writeln!(out, "  … {} bytes more", bytes.len() - MOST)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! One pass over one pipeline: look, judge, decide, do, tell.
+//!
+//! | step | file | world |
+//! |---|---|---|
+//! | what is there | `observe` | reads |
+//! | is the manifest sound | `validate` | no |
+//! | what should be | `plan` | no |
+//! | as objects | `build` | no |
+//! | make it so | `apply`, `delete` | writes |
+//! | say so | `status` | no; written here |
+//!
+//! Kept true: a pass that is cut off anywhere is completed by the next one, with the same outcome; nothing is kept in
+//! memory that matters to it.
+
+pub mod apply;
+pub mod build;
+mod delete;
+pub mod observe;
+pub mod plan;
+pub mod quantity;
+pub mod status;
+pub mod validate;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use schemas::spec::DeletionPolicy;
+use schemas::status::{AnalyticsPipelineStatus, ConditionType};
+use thiserror::Error;
+
+use self::apply::{Deeds, Tolerated};
+use self::build::Defaults;
+use self::observe::{Outside, Seen};
+use self::plan::{Decision, Facts, Stored, TopicStep};
+use self::status::{Pace, Picture};
+use self::validate::Compiler;
+use crate::names::FINALIZER;
+use crate::world::{ClusterError, Object, World};
+
+/// Who a pipeline is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its uid.
+    pub uid: String,
+}
+
+impl Identity {
+    /// Of a pipeline as it was read.
+    pub fn of(object: &Object) -> Self {
+        Self { name: object.name().to_owned(), namespace: object.namespace().to_owned(), uid: object.uid().to_owned() }
+    }
+}
+
+/// How the operator works.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What objects are built with.
+    pub defaults: Defaults,
+    /// Time between two looks at a pipeline at which nothing is going on.
+    pub look_every: Duration,
+    /// Time between two looks while something is on its way.
+    pub look_soon: Duration,
+    /// How long deleting what is outside of Kubernetes is tried.
+    pub deletion_deadline: Duration,
+}
+
+/// A pass was cut off. The next one begins anew.
+#[derive(Debug, Error)]
+pub enum PassError {
+    /// The API server is away, or refuses to be read.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+}
+
+/// What an operator remembers between passes; losing it costs nothing but a few reads and writes.
+#[derive(Debug, Default)]
+pub struct Memory {
+    compiler: Arc<Compiler>,
+    tolerated: Tolerated,
+    paces: Mutex<HashMap<String, (Pace, Option<i64>)>>,
+}
+
+impl Memory {
+    /// An empty one that shares what was compiled.
+    pub fn with(compiler: Arc<Compiler>) -> Self {
+        Self { compiler, ..Self::default() }
+    }
+
+    fn pace(&self, uid: &str) -> (Pace, Option<i64>) {
+        self.paces.lock().unwrap_or_else(PoisonError::into_inner).get(uid).copied().unwrap_or_default()
+    }
+
+    fn remember(&self, uid: &str, pace: Pace, written: Option<i64>) {
+        self.paces.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), (pace, written));
+    }
+
+    /// Forgets a pipeline that is gone.
+    pub fn forget(&self, uid: &str) {
+        self.paces.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
+/// When to look again; `None` when the pipeline is gone.
+pub type Again = Option<Duration>;
+
+/// One pass.
+pub async fn reconcile<W: World>(
+    world: &W,
+    settings: &Settings,
+    memory: &Memory,
+    namespace: &str,
+    name: &str,
+) -> Result<Again, PassError> {
+    let Some(mut seen) = observe::cluster(world, namespace, name).await? else { return Ok(None) };
+    let judged = validate::validate(&seen, &memory.compiler);
+    if seen.object.is_terminating() {
+        return Ok(delete::delete(world, settings, &seen, judged.as_ref().ok()).await?);
+    }
+    finalizer(world, &seen).await?;
+    let outside = observe::outside(world, &seen, judged.as_ref().ok()).await;
+    let now = world.now();
+    let valid = match judged {
+        Ok(valid) => valid,
+        Err(invalid) => {
+            let picture = Picture { invalid: Some(&invalid), ..picture(&seen, &outside, now) };
+            tell(world, memory, &picture, None).await?;
+            return Ok(Some(settings.look_every));
+        }
+    };
+    let decision = plan::decide(&valid, &outside, &Facts::of(&seen, &outside, &valid, now));
+    remember_topics(world, &mut seen, &decision).await?;
+    let deeds = apply::apply(world, &mut seen, &valid, &decision, &settings.defaults, &memory.tolerated).await?;
+    let seen_by_status = seen;
+    let picture = Picture {
+        valid: Some(&valid),
+        decision: Some(&decision),
+        deeds: Some(&deeds),
+        wanted: if valid.spec.suspend { 0 } else { valid.spec.workers.replicas as i32 },
+        ..picture(&seen_by_status, &outside, now)
+    };
+    let quiet = tell(world, memory, &picture, Some(&deeds)).await?;
+    Ok(Some(if quiet && !deeds.changed() { settings.look_every } else { settings.look_soon }))
+}
+
+/// With nothing judged, decided or done.
+fn picture<'a>(seen: &'a Seen, outside: &'a Outside, now: i64) -> Picture<'a> {
+    let running = Stored::in_force(&seen.children).and_then(|stored| stored.config);
+    let spec = seen.pipeline.as_ref().ok().map(|pipeline| &pipeline.spec);
+    let declared = running.map(|config| config.pipeline.spec.source.topic.partitions);
+    let declared = declared.or(spec.map(|spec| spec.source.topic.partitions)).unwrap_or(1);
+    // Partitions that are still to be added have no worker yet.
+    let found = outside.topics.as_ref().and_then(|topics| topics.as_ref().ok()?.first()?.as_ref());
+    let partitions = found.map_or(declared, |topic| topic.partitions.min(declared));
+    let wanted = spec.map_or(0, |spec| if spec.suspend { 0 } else { spec.workers.replicas as i32 });
+    Picture { now, seen, outside, valid: None, invalid: None, decision: None, deeds: None, wanted, partitions }
+}
+
+/// A finalizer only while something outside of Kubernetes would have to be deleted.
+async fn finalizer<W: World>(world: &W, seen: &Seen) -> Result<(), ClusterError> {
+    let Ok(pipeline) = &seen.pipeline else { return Ok(()) };
+    let mut finalizers = pipeline.metadata.finalizers.clone().unwrap_or_default();
+    let has = finalizers.iter().any(|finalizer| finalizer == FINALIZER);
+    match (pipeline.spec.deletion_policy, has) {
+        (DeletionPolicy::Delete, false) => finalizers.push(FINALIZER.to_owned()),
+        (DeletionPolicy::Retain, true) => finalizers.retain(|finalizer| finalizer != FINALIZER),
+        _ => return Ok(()),
+    }
+    world.set_finalizers(&seen.object, &finalizers).await
+}
+
+/// Topics that are about to be created are written down before: after a crash between the two it would not be known whose
+/// they are.
+async fn remember_topics<W: World>(world: &W, seen: &mut Seen, decision: &Decision) -> Result<(), ClusterError> {
+    let known = &seen.status.created_topics;
+    let new = decision.topic_steps.iter().filter_map(|step| match step {
+        TopicStep::Create(topic) if !known.contains(&topic.name) => Some(topic.name.clone()),
+        _ => None,
+    });
+    let new: Vec<String> = new.collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    seen.status.created_topics.extend(new);
+    world.write_status(&seen.object, &seen.status).await
+}
+
+/// Writes the status if there is something to say, and tells what happened. Whether all is quiet.
+async fn tell<W: World>(
+    world: &W,
+    memory: &Memory,
+    picture: &Picture<'_>,
+    deeds: Option<&Deeds>,
+) -> Result<bool, ClusterError> {
+    let seen = picture.seen;
+    let (pace, written) = memory.pace(&seen.identity.uid);
+    let pace = pace.after(picture);
+    let new = status::status(picture, &pace);
+    let quiet = is_quiet(&new);
+    let mut happenings = deeds.map(|deeds| deeds.happenings.clone()).unwrap_or_default();
+    happenings.extend(status::changes(&seen.status, &new));
+    let to_write = status::to_write(&seen.status, new, written, picture.now);
+    memory.remember(&seen.identity.uid, pace, if to_write.is_some() { Some(picture.now) } else { written });
+    if let Some(new) = to_write {
+        world.write_status(&seen.object, &new).await?;
+    }
+    for happening in &happenings {
+        tracing::info!(
+            pipeline = seen.identity.name,
+            namespace = seen.identity.namespace,
+            reason = happening.reason.as_str(),
+            note = happening.note,
+            "happened"
+        );
+        // An event that cannot be told is no reason to stop.
+        if let Err(error @ ClusterError::Refuse { .. }) = world.tell(&seen.object, happening).await {
+            tracing::warn!(%error, "an event was refused");
+        }
+    }
+    Ok(quiet)
+}
+
+/// Whether nothing is on its way. What waits for a person is looked at no more often than what runs.
+fn is_quiet(status: &AnalyticsPipelineStatus) -> bool {
+    status::find(status, ConditionType::Reconciling).is_none()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,9 @@
+//! What people can see of bad data and do about it: workers over an embedded broker and registry. No server needed.
+
+mod letters;
+mod mutations;
+mod poison;
+mod standstill;
+mod table;
+mod thresholds;
+mod world;

@@ -1,0 +1,121 @@
+//! Whether the data is good enough to go on: told by whoever reads batch reports, asked by lanes and publisher.
+//!
+//! The state is the core's [`Health`], a function of the reports in the partials topic; a restart reads them again
+//! ([`watch`]), and until it has, nothing that the state could forbid is done.
+
+mod watch;
+mod words;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use plan::{OnCritical, Plan};
+use schemas::wire::BatchBody;
+use stream_core::{BatchName, Health, HealthRules, Limits, LogTime, Offset, Partition, State, Tally};
+
+use crate::status::Status;
+
+pub(crate) use watch::Watch;
+pub use watch::WatchError;
+
+/// Shared by the tasks of a worker.
+pub struct Quality {
+    plan: Arc<Plan>,
+    status: Arc<Status>,
+    health: Mutex<Health>,
+    /// Whether the reports of the last span have been read.
+    known: AtomicBool,
+    critical: AtomicBool,
+}
+
+impl Quality {
+    /// Nothing known yet.
+    pub fn new(plan: Arc<Plan>, status: Arc<Status>) -> Self {
+        let health = Mutex::new(Health::new(rules(&plan)));
+        Self { plan, status, health, known: AtomicBool::new(false), critical: AtomicBool::new(false) }
+    }
+
+    /// Takes in the report of a batch; one that is known already changes nothing.
+    pub fn observe(&self, partition: i32, body: &BatchBody) {
+        let batch = BatchName { partition: Partition(partition), first: Offset(body.first_offset) };
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        if health.observe(batch, LogTime(body.last_log_time), tallies(&self.plan, body)) {
+            self.critical.store(health.state() == State::Critical, Ordering::Release);
+            // Half of the past would be told as if it were all.
+            if self.is_known() {
+                self.status.set_quality(words::report(&self.plan, &health));
+            }
+        }
+    }
+
+    /// The reports of the last span have been read.
+    fn set_known(&self) {
+        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        self.status.set_quality(words::report(&self.plan, &health));
+        self.known.store(true, Ordering::Release);
+    }
+
+    /// The newest log time that counts.
+    fn newest(&self) -> Option<LogTime> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner).newest()
+    }
+
+    /// Whether the reports of the last span have been read.
+    pub fn is_known(&self) -> bool {
+        self.known.load(Ordering::Acquire)
+    }
+
+    /// Whether windows may be published. Tells when not.
+    pub fn may_publish(&self) -> bool {
+        let free = self.plan.thresholds.on_critical == OnCritical::Report;
+        self.may(free, "output", "OutputHeld", "windows are not published")
+    }
+
+    /// Whether records may be read. Tells when not.
+    pub fn may_read(&self) -> bool {
+        let free = self.plan.thresholds.on_critical != OnCritical::Suspend;
+        self.may(free, "quality", "QualitySuspended", "nothing is read until a person acts")
+    }
+
+    fn may(&self, free: bool, task: &str, reason: &str, what: &str) -> bool {
+        if free {
+            return true;
+        }
+        if !self.is_known() {
+            return false;
+        }
+        if self.critical.load(Ordering::Acquire) {
+            let why = words::doubts(&self.plan, &self.health.lock().unwrap_or_else(PoisonError::into_inner));
+            self.status.trouble(task, reason, format!("{what}: {why}"));
+            return false;
+        }
+        self.status.recovered(task);
+        true
+    }
+}
+
+fn rules(plan: &Plan) -> HealthRules {
+    let thresholds = &plan.thresholds;
+    let limits = |threshold: plan::ThresholdPlan| Limits {
+        warning: threshold.warning,
+        critical: threshold.critical,
+        at_least: thresholds.min_records,
+    };
+    let rules = plan.rules.iter().map(|rule| limits(rule.threshold));
+    HealthRules {
+        span: thresholds.span_ms,
+        ignore_before: thresholds.ignore_before_ms.map(LogTime),
+        limits: std::iter::once(limits(thresholds.overall)).chain(rules).collect(),
+    }
+}
+
+/// Of the whole and of each rule. What a rule of another meaning found does not count for one of today's.
+fn tallies(plan: &Plan, body: &BatchBody) -> Vec<Tally> {
+    let ledger = &body.ledger;
+    let whole = Tally { evaluated: ledger.consumed, violations: ledger.invalid + ledger.undecodable };
+    let rules = plan.rules.iter().map(|rule| {
+        let found = body.rules.iter().find(|found| found.name == rule.name && found.fingerprint == rule.fingerprint);
+        found.map_or_else(Tally::default, |found| Tally { evaluated: found.evaluated, violations: found.violations })
+    });
+    std::iter::once(whole).chain(rules).collect()
+}
