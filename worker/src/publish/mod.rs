@@ -86,7 +86,7 @@ impl PublishTask {
         let PublishSettings { plan, program, topology, group, store, status, stop, quality, finish } = settings;
         let partials = Partials::new(&plan, &group)?;
         let (files, commits) = (Box::new(store), Box::new(partials.clone()));
-        let publisher = Publisher { plan, program, topology, files, commits, status, stop, quality };
+        let publisher = Publisher { plan, program, topology, files, commits, status, quality, stop };
         Ok(Self { publisher, partials, finish })
     }
 
