@@ -72,6 +72,9 @@ impl Proxy {
     }
 
     /// Closes it; returns when nobody listens any more.
+    ///
+    /// # Panics
+    /// If the thread that listened did.
     pub fn close(&mut self) {
         if let Some((line, acceptor)) = self.line.take() {
             line.cut();

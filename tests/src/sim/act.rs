@@ -30,8 +30,7 @@ impl Sim {
             Verb::Deliver => self.with_member(slot, |pid| self.deliver(pid, n)),
             Verb::Rebalance => self.rebalance(n, m % 2 == 1),
             Verb::Kill => self.with_member(slot, |pid| self.world().die(pid)),
-            Verb::Start if self.member(slot).is_none() => self.start(slot),
-            Verb::Start => {}
+            Verb::Start => self.start_missing(slot),
             Verb::Stop => self.with_member(slot, |pid| self.stop(pid)),
             Verb::CrashBefore => self.fuse(slot, n, Fuse::Before),
             Verb::CrashAfter => self.fuse(slot, n, Fuse::After),
@@ -58,7 +57,6 @@ impl Sim {
             Verb::BrokerAway => self.away(BROKER, n),
             Verb::RegistryAway => self.away(REGISTRY, n),
             Verb::StoreAway => self.away(STORE, n),
-            Verb::LoseVolume | Verb::StaleVolume | Verb::TearVolume | Verb::SpoilVolume => {}
             Verb::Finish => self.finish(),
         }
     }
@@ -73,6 +71,12 @@ impl Sim {
     fn member(&self, slot: usize) -> Option<Pid> {
         let world = self.world();
         world.group.members.get(&slot).copied().filter(|pid| !world.lives[*pid].dead)
+    }
+
+    fn start_missing(&self, slot: usize) {
+        if self.member(slot).is_none() {
+            self.start(slot);
+        }
     }
 
     fn members(&self) -> Vec<usize> {
@@ -159,21 +163,16 @@ impl Sim {
             if !lost.is_empty() {
                 lane.release(&process.shared, &lost, now)?;
             }
-            given.iter().for_each(|partition| lane.take(*partition));
+            for partition in &given {
+                lane.take(*partition);
+            }
             lane.turn(&process.shared, now)?;
-            self.look_at_drain(&process, lane);
+            look_at_drain(&process, lane);
             Ok(())
         });
         if done.is_none() {
             process.given.lock().unwrap_or_else(PoisonError::into_inner).extend(given);
             self.world().lives[pid].unlearnt.extend(lost);
-        }
-    }
-
-    fn look_at_drain(&self, process: &Process, lane: &mut LaneWork) {
-        let mut drain = process.drain.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Step::Order(target)) = drain.as_mut().map(|drain| drain.look(&process.shared)) {
-            lane.drain(target);
         }
     }
 
@@ -414,5 +413,12 @@ impl Sim {
         let process = self.process(pid);
         let Some(Ok(task)) = process.publisher.as_ref().map(Mutex::try_lock) else { return false };
         task.taken_up.as_ref().is_some_and(|(publishing, _)| publishing.is_past(&ends))
+    }
+}
+
+fn look_at_drain(process: &Process, lane: &mut LaneWork) {
+    let mut drain = process.drain.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(Step::Order(target)) = drain.as_mut().map(|drain| drain.look(&process.shared)) {
+        lane.drain(target);
     }
 }

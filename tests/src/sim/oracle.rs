@@ -152,7 +152,9 @@ fn check_rows(world: &mut World, outcomes: &[PartitionOutcome]) {
             rows.entry(start).or_default().push(row);
         }
     }
-    rows.values_mut().for_each(|rows| rows.sort());
+    for rows in rows.values_mut() {
+        rows.sort();
+    }
     let wanted = publish(outcomes).into_iter().map(|(window, rows)| {
         let mut rows: Vec<Row> = rows.iter().map(row_of).collect();
         rows.sort();
@@ -211,7 +213,7 @@ fn check_reports(world: &mut World, outcomes: &[PartitionOutcome]) {
 /// Every refused record is a dead letter, with its reason, and no other record is.
 fn check_letters(world: &mut World, outcomes: &[PartitionOutcome]) {
     let late_too = world.domain.program.late_to_dead_letter;
-    let word = |verdict: &Verdict| match verdict {
+    let refusal = |verdict: &Verdict| match verdict {
         Verdict::Undecodable => Some("undecodable"),
         Verdict::Invalid(
             Broken::Rule(_) | Broken::EventIdMissing | Broken::EventTimeMissing | Broken::EventTimeFuture,
@@ -220,7 +222,7 @@ fn check_letters(world: &mut World, outcomes: &[PartitionOutcome]) {
         _ => None,
     };
     let letters = (0_i32..).zip(outcomes).flat_map(|(partition, outcome)| {
-        let letter = move |(offset, verdict): &(i64, Verdict)| Some((partition, *offset, word(verdict)?));
+        let letter = move |(offset, verdict): &(i64, Verdict)| Some((partition, *offset, refusal(verdict)?));
         outcome.verdicts.iter().filter_map(letter)
     });
     let wanted: BTreeSet<_> = letters.collect();

@@ -78,7 +78,7 @@ impl Process {
             stop: stop.clone(),
             settings: Settings {
                 cut_interval: Duration::from_millis(sim.cut),
-                checkpoint_interval: Duration::from_secs(60),
+                checkpoint_interval: Duration::from_mins(1),
                 lanes: 1,
                 ends: ends.clone(),
             },

@@ -59,7 +59,7 @@ impl Sim {
         let source = |partition: usize| {
             let entries = log::draw(&domain, script.seed, partition, script.records);
             let first = entries.first().map_or(0, |entry| entry.offset);
-            Source { entries, low: if script.seed % 2 == 0 { 0 } else { first }, visible: 0 }
+            Source { entries, low: if script.seed.is_multiple_of(2) { 0 } else { first }, visible: 0 }
         };
         let world = World {
             clock: START,

@@ -68,6 +68,9 @@ pub fn gold_of(row: &Row) -> Gold {
 }
 
 /// The integer nearest to `value / count`; of two equally near, the even one.
+///
+/// # Panics
+/// If `count` is zero.
 pub fn nearest_even(value: i128, count: i128) -> i128 {
     let guess = value / count;
     let distance = |candidate: &i128| ((candidate * count - value).abs(), candidate.rem_euclid(2));

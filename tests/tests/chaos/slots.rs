@@ -12,7 +12,7 @@ use schemas::spec::AnalyticsPipeline;
 use tests::server::{Server, free_ports};
 
 /// How long a worker may take to end when it is asked to.
-const GRACE: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_mins(1);
 
 /// A worker's name and volume, and its process if it has one.
 pub struct Slot {
