@@ -201,6 +201,23 @@ fn a_window_that_is_published_before_an_earlier_one_stays_published() {
     assert_eq!((end.anchor, end.published_until), (end.position, EventTime(100)));
 }
 
+/// Whatever it is: reports are asked about as well.
+#[test]
+fn what_a_former_owner_sends_after_the_fence_does_not_count() {
+    let program = program(&setting());
+    let mut publisher = Publisher::resume(&program, &CollectorProgress::start(Offset(0), 2));
+    publisher.fence(0, 2);
+    let mut admits = |partition, incarnation| {
+        let from = publisher.from(partition, incarnation);
+        publisher.collector.admits(from)
+    };
+    assert!(!admits(0, 1), "the former owner");
+    assert!(admits(0, 2), "the owner");
+    assert!(admits(0, 3), "its successor, before the fence");
+    assert!(admits(1, 1), "another partition");
+    assert!(!admits(2, 9), "a partition that nobody knows");
+}
+
 #[test]
 fn a_fence_of_a_partition_that_nobody_knows_is_left_out() {
     let program = program(&setting());

@@ -153,6 +153,11 @@ impl Collector {
         }
     }
 
+    /// Whether the message counts: its partition is known, and no fence of a higher incarnation came before it.
+    pub fn admits(&self, from: Message) -> bool {
+        self.incarnations.get(from.partition.0 as usize).is_some_and(|known| *known <= from.incarnation)
+    }
+
     /// Takes in a part of a window's state.
     pub fn partial(&mut self, from: Message, partial: Partial) {
         if !self.admit(from) || partial.window.end <= self.published_until {
@@ -275,7 +280,7 @@ impl Collector {
 
     fn admit(&mut self, from: Message) -> bool {
         self.position = Offset(from.at.0 + 1);
-        self.incarnations.get(from.partition.0 as usize).is_some_and(|known| *known <= from.incarnation)
+        self.admits(from)
     }
 
     fn close(&mut self, from: Message, closed: ClosedWindow) {

@@ -51,8 +51,11 @@ impl Output {
         self.position = at + 1;
         let foreign = match Record::decode(value) {
             Ok(Record { from, content: Content::Report(body) }) => {
-                self.write_report(publisher, from.partition, &body)?;
-                publisher.quality.observe(from.partition, &body);
+                // After a fence the former owner may know less of the decrees than its successor, and report otherwise.
+                if self.collector.admits(message(at, from)) {
+                    self.write_report(publisher, from.partition, &body)?;
+                    publisher.quality.observe(from.partition, &body);
+                }
                 None
             }
             Ok(record) => self.collect(at, &record).err().map(|error| error.to_string()),
