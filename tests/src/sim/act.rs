@@ -57,6 +57,10 @@ impl Sim {
             Verb::BrokerAway => self.away(BROKER, n),
             Verb::RegistryAway => self.away(REGISTRY, n),
             Verb::StoreAway => self.away(STORE, n),
+            Verb::LoseVolume => self.world().disks[slot].lose(),
+            Verb::StaleVolume => self.world().disks[slot].roll_back(n),
+            Verb::TearVolume => self.world().disks[slot].tear(n),
+            Verb::SpoilVolume => self.world().disks[slot].spoil(n, m),
             Verb::Finish => self.finish(),
         }
     }

@@ -6,6 +6,7 @@
 //! model's.
 
 mod act;
+mod disk;
 mod domain;
 mod draw;
 mod expected;

@@ -72,13 +72,13 @@ impl Process {
             program: domain.program.clone(),
             topology: topology.clone(),
             broker: Box::new(outside.clone()),
-            volume: None,
+            volume: Some(Arc::new(outside.clone())),
             status: status.clone(),
             quality: quality.clone(),
             stop: stop.clone(),
             settings: Settings {
                 cut_interval: Duration::from_millis(sim.cut),
-                checkpoint_interval: Duration::from_mins(1),
+                checkpoint_interval: Duration::from_millis(sim.cut),
                 lanes: 1,
                 ends: ends.clone(),
             },
@@ -96,9 +96,9 @@ impl Process {
 
 /// The world as one process meets it.
 #[derive(Clone)]
-struct Outside {
+pub(super) struct Outside {
     sim: Weak<Sim>,
-    pid: Pid,
+    pub(super) pid: Pid,
 }
 
 /// The process is no more: whatever it was doing ends here.
@@ -115,7 +115,7 @@ fn timed_out() -> KafkaError {
 }
 
 impl Outside {
-    fn sim(&self) -> Arc<Sim> {
+    pub(super) fn sim(&self) -> Arc<Sim> {
         self.sim.upgrade().expect("a process does not outlive its world")
     }
 
@@ -192,13 +192,16 @@ impl Broker for Outside {
         sim.before(self.pid, "open")?;
         let mut world = sim.world();
         let committed = world.group.commits.get(&partition);
-        let position = committed.map(|commit| commit.position);
-        let pending = committed.and_then(|commit| decode(commit.position, &commit.metadata).ok());
-        if pending.is_some_and(|committed| committed.progress.decree_pending) {
+        let committed = committed.and_then(|commit| decode(commit.position, &commit.metadata).ok());
+        let at = committed.as_ref().map(|committed| (committed.progress.anchor.offset, committed.progress.position));
+        if committed.is_some_and(|committed| committed.progress.decree_pending) {
             world.tally.count("recovery: a decree was committed and not yet sent when its owner was gone");
         }
-        world.tally.count(match position {
-            Some(position) if from.offset < position => "recovery: a partition was rebuilt from its anchor",
+        world.tally.count(match at {
+            Some((anchor, position)) if anchor < from.offset && from.offset <= position => {
+                "recovery: a partition was taken up at a checkpoint"
+            }
+            Some((_, position)) if from.offset < position => "recovery: a partition was rebuilt from its anchor",
             _ => "recovery: a partition was taken up where it was committed",
         });
         drop(world);

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::disk::Disk;
 use super::domain::{Domain, START};
 use super::mutant::Mutant;
 use super::process::{Gone, Process};
@@ -71,6 +72,7 @@ impl Sim {
             letters: std::collections::BTreeSet::new(),
             publish_commits: BTreeMap::new(),
             files: BTreeMap::new(),
+            disks: std::iter::repeat_with(Disk::default).take(script.workers).collect(),
             lives: Vec::new(),
             strays: VecDeque::new(),
             time: 0,
@@ -168,6 +170,7 @@ impl Sim {
         let process = Arc::new(Process::new(&me, pid, slot, &stop));
         let mut world = self.world();
         world.group.members.insert(slot, pid);
+        world.disks[slot].attached = Some(pid);
         let given = world.group.owner.iter().filter(|(_, owner)| **owner == slot).map(|(partition, _)| *partition);
         process.given.lock().unwrap_or_else(PoisonError::into_inner).extend(given);
         drop(world);

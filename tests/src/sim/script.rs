@@ -83,6 +83,14 @@ verbs! {
     RegistryAway "registry-away" 1 true;
     /// The store cannot be written to while `n` things happen.
     StoreAway "store-away" 2 true;
+    /// Worker `who`'s volume is lost.
+    LoseVolume "lose-volume" 1 true;
+    /// Worker `who`'s volume becomes an earlier copy of itself, the `n`th last.
+    StaleVolume "stale-volume" 2 true;
+    /// The `n`th file of worker `who`'s volume is cut short.
+    TearVolume "tear-volume" 1 true;
+    /// A byte of the `n`th file of worker `who`'s volume is another.
+    SpoilVolume "spoil-volume" 1 true;
     /// No more records will come: workers are started anew, to read to the end and drain.
     Finish "finish" 0 false;
 }

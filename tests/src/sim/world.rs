@@ -14,6 +14,7 @@ use worker::progress::decode;
 use worker::publish::Written;
 use worker::stop::Stop;
 
+use super::disk::Disk;
 use super::domain::{Domain, Entry, START};
 use super::tally::Tally;
 
@@ -149,6 +150,8 @@ pub struct World {
     pub publish_commits: BTreeMap<i32, (Offset, String)>,
     /// The store: path and bytes.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// The volume of each worker.
+    pub disks: Vec<Disk>,
     /// The processes.
     pub lives: Vec<Life>,
     /// What dead producers sent and what has not arrived.
