@@ -96,7 +96,8 @@ pub(crate) fn sale(n: i64) -> Sale {
     }
 }
 
-fn varint(out: &mut Vec<u8>, value: i64) {
+/// Appends an int or long.
+pub(crate) fn varint(out: &mut Vec<u8>, value: i64) {
     let mut rest = ((value << 1) ^ (value >> 63)) as u64;
     while rest >= 0x80 {
         out.push(rest as u8 | 0x80);

@@ -7,7 +7,7 @@ use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaSt
 use proptest::prelude::*;
 
 use super::*;
-use crate::decode::samples::{SALES_8_OF_11, SALES_V1, SALES_V2, arrow_of, body, sale};
+use crate::decode::samples::{SALES_8_OF_11, SALES_V1, SALES_V2, arrow_of, body, sale, varint};
 
 /// One field of each flat kind, plain and optional, in an order that the reader does not have.
 const WIDE: &str = r#"{"type":"record","name":"R","fields":[
@@ -60,15 +60,6 @@ fn agree(writer: &str, reader: &str, bodies: &[Vec<u8>]) {
         let columns = |batch: Option<RecordBatch>| batch.map(|batch| batch.columns().to_vec());
         assert_eq!(columns(rows.flush().unwrap()), columns(expected));
     }
-}
-
-fn varint(out: &mut Vec<u8>, value: i64) {
-    let mut rest = ((value << 1) ^ (value >> 63)) as u64;
-    while rest >= 0x80 {
-        out.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    out.push(rest as u8);
 }
 
 /// A body of [`WIDE`] from some bits.
