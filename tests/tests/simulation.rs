@@ -38,9 +38,15 @@ fn what_failed_once_holds() -> Result<()> {
 /// A kept script shows what it is kept for: without the care that it is about, it fails.
 #[test]
 fn a_kept_script_still_shows_its_case() -> Result<()> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/simulation/regained-before-learning.script");
-    let outcome = play(&fs::read_to_string(path)?.parse()?, Some(Mutant::CommitWhatWasLost));
-    ensure!(outcome.broken.iter().any(|broken| broken.starts_with("L5")), "{:?}", outcome.broken);
+    let cases = [
+        ("regained-before-learning", Mutant::CommitWhatWasLost, "L5"),
+        ("report-after-the-fence", Mutant::IgnoreFence, "L3"),
+    ];
+    for (name, mutant, law) in cases {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/simulation/{name}.script"));
+        let outcome = play(&fs::read_to_string(path)?.parse()?, Some(mutant));
+        ensure!(outcome.broken.iter().any(|broken| broken.starts_with(law)), "{name}: {:?}", outcome.broken);
+    }
     Ok(())
 }
 

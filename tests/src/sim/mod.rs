@@ -1,7 +1,7 @@
 //! The simulation: the whole pipeline on one thread, played from a script in which everything goes wrong.
 //!
-//! Lanes, drain and publisher are the production code; the source topic, the consumer group, the partials topic, the store
-//! and the clock are simulated through the traits that the worker does its effects by. A seed gives a script; after every
+//! Lanes, drain and publisher are the production code; the source topic, the consumer group, the partials topic, the store,
+//! the volumes and the clock are simulated through the traits that the worker does its effects by. A seed gives a script; after every
 //! run all laws hold, the published bytes are those of an undisturbed reading of the same log, and the rows are the naive
 //! model's.
 

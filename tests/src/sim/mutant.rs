@@ -26,9 +26,8 @@ pub enum Mutant {
 }
 
 impl Mutant {
-    /// Those that a few seeds must find. [`Self::CommitWhatWasLost`] is rare and has a script of its own. [`Self::IgnoreFence`] does not
-    /// show as long as no decree falls into the middle of a log: only then does a worker that has lost its partition say anything
-    /// else than its successor.
+    /// Those that a few seeds must find. [`Self::CommitWhatWasLost`] is rare and has a script of its own. So is [`Self::IgnoreFence`]: it
+    /// shows only when a decree falls into the middle of a log while a worker that has lost the partition goes on without it.
     pub const ALL: [Self; 4] =
         [Self::CommitBeforeAck, Self::ForgetDecree, Self::WrongAnchor, Self::PublishWithoutSeals];
 }
