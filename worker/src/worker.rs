@@ -203,6 +203,7 @@ impl Tasks {
         let plan = config.plan.clone();
         supported::check(&plan)?;
         let program = Arc::new(program(&plan));
+        supported::check_meaning(&plan, &program, &config.epochs)?;
         let topology = topology(&plan, &config.epochs);
         let (finish, finished) = crossbeam_channel::bounded(1);
         if let Some(address) = config.http {
