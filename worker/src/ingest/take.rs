@@ -34,7 +34,8 @@ impl Owned {
         expect_same_topic(shared, partition, &taken, topic_id.as_deref())?;
         taken.progress.incarnation += 1;
         let (revision, idle) = (Some(shared.plan.revision), false);
-        let taken = CommittedProgress { topic_id, revision, idle, ..taken };
+        let topic_id = topic_id.or(taken.topic_id);
+        let taken = CommittedProgress { topic_id, revision, idle, progress: taken.progress };
         let mut keeper = keeper(shared, partition, taken.topic_id.as_deref());
         let loaded = keeper.as_mut().and_then(|keeper| keeper.load(&shared.program, &taken.progress));
         let from_checkpoint = loaded.is_some();

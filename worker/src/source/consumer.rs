@@ -129,7 +129,7 @@ impl Consumer {
         partition_count(&self.base, &self.topic, wait)
     }
 
-    /// The topic's identity, asked for now; `None` when the broker gives none.
+    /// The topic's identity, asked for now; `None` when the broker gives none, or answers about the topic but not this question.
     pub fn topic_id(&self, wait: Duration) -> Result<Option<String>, SourceError> {
         let topic = || self.topic.clone();
         match topic_id(&self.base, &self.topic, wait) {
@@ -140,6 +140,7 @@ impl Consumer {
             Err(KafkaError::MetadataFetch(Code::UnknownTopicOrPartition | Code::UnknownTopic)) => {
                 Err(SourceError::FindTopic { topic: topic() })
             }
+            Err(KafkaError::MetadataFetch(Code::OperationTimedOut)) => self.partition_count(wait).map(|_| None),
             Err(source) => Err(SourceError::AskTopic { topic: topic(), source }),
         }
     }
