@@ -1,5 +1,6 @@
 //! Laws broken on purpose inside of the core, each of which the simulation must find. Needs the feature `mutants`, which no
 //! build of the product has: `cargo test --workspace --features tests/mutants --test mutants`.
+#![cfg(feature = "mutants")]
 
 use stream_core::mutants::{self, Mutant};
 use tests::sim::{draw, play};
