@@ -178,6 +178,23 @@ fn ledgers(batch: &RecordBatch) -> impl Iterator<Item = (u32, Counts)> + '_ {
     })
 }
 
+/// The verdicts of all reports of a store together.
+pub fn ledger(data: &Path) -> Result<Counts> {
+    let mut all = Counts::default();
+    for batch in rows(&data.join("dq"))?.iter().filter(|batch| batch.column_by_name("consumed").is_some()) {
+        for (_, counts) in ledgers(batch) {
+            all.consumed += counts.consumed;
+            all.counted += counts.counted;
+            all.duplicate += counts.duplicate;
+            all.late += counts.late;
+            all.filtered += counts.filtered;
+            all.invalid += counts.invalid;
+            all.undecodable += counts.undecodable;
+        }
+    }
+    Ok(all)
+}
+
 fn violations(batch: &RecordBatch) -> impl Iterator<Item = (&str, u64)> {
     let rules = batch.column_by_name("rule").expect("a report has a rule column").as_string::<i32>();
     let counts = batch.column_by_name("violations").expect("a report has violations").as_primitive::<Int64Type>();

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use schemas::wire::{Content, Record, Sender};
 use stream_core::{
-    BatchKey, CollectorProgress, Decree, Emission, EventTime, History, LogTime, Offset, Point, Progress, Seal,
+    BatchKey, BeforeProgress, CollectorProgress, Decree, Emission, EventTime, History, LogTime, Offset, Point,
+    Progress, Seal,
 };
 use tests::sim::sample_emissions;
 use worker::progress::{self, CommittedProgress, CommittedPublish, ProgressError};
@@ -52,7 +53,7 @@ fn committed() -> CommittedProgress {
         incarnation: 4,
     };
     let topic_id = Some("Zm9vYmFyYmF6cXV4MTIzNA".to_owned());
-    CommittedProgress { progress, topic_id, revision: Some(3), idle: true }
+    CommittedProgress { progress, topic_id, revision: Some(3), idle: true, before: None }
 }
 
 #[test]
@@ -63,7 +64,7 @@ fn progress_of_version_1_is_read() -> Result<()> {
     // That version knew no history, topic, revision or idle mark.
     let history = decrees.iter().fold(History(0), History::with);
     let progress = Progress { history, ..committed().progress };
-    assert_eq!(read, CommittedProgress { progress, topic_id: None, revision: None, idle: false });
+    assert_eq!(read, CommittedProgress { progress, topic_id: None, revision: None, idle: false, before: None });
     Ok(())
 }
 
@@ -72,6 +73,32 @@ fn progress_of_version_2_is_read_and_written() -> Result<()> {
     let written = progress::encode(&committed());
     let text = String::from_utf8(golden("progress-v2.txt", written.as_bytes())?)?;
     assert_eq!(progress::decode(Offset(1234), &text)?, committed());
+    assert_eq!(written, text, "a format that changes needs a new version");
+    Ok(())
+}
+
+/// While a meaning is being left.
+#[test]
+fn progress_of_version_3_is_read_and_written() -> Result<()> {
+    let before = BeforeProgress { progress: committed().progress, since: Offset(1210) };
+    let begun = Progress::join(Offset(1190), EventTime(1_795_392_300_000));
+    let progress = Progress { incarnation: 4, ..begun };
+    let committed = CommittedProgress { progress, before: Some(before), ..committed() };
+    let written = progress::encode(&committed);
+    let text = String::from_utf8(golden("progress-v3.txt", written.as_bytes())?)?;
+    assert_eq!(progress::decode(Offset(1234), &text)?, committed);
+    assert_eq!(written, text, "a format that changes needs a new version");
+    Ok(())
+}
+
+#[test]
+fn publish_progress_of_version_3_is_read_and_written() -> Result<()> {
+    let progress = CollectorProgress { published_until: EventTime(1_795_392_300_000), ..published() };
+    let files = [Some("gold/a/w=20261123T101500Z-q0-00.parquet".to_owned()), None];
+    let committed = CommittedPublish { progress, files, meaning: Some(3), before: Some(published()) };
+    let written = progress::encode_publish(&committed);
+    let text = String::from_utf8(golden("publish-progress-v3.txt", written.as_bytes())?)?;
+    assert_eq!(progress::decode_publish(Offset(90), &text, 3)?, committed);
     assert_eq!(written, text, "a format that changes needs a new version");
     Ok(())
 }
@@ -92,7 +119,7 @@ fn published() -> CollectorProgress {
 fn publish_progress_of_version_1_is_read() -> Result<()> {
     let text = String::from_utf8(golden("publish-progress-v1.txt", b"")?)?;
     // That version knew no files.
-    let expected = CommittedPublish { progress: published(), files: [None, None] };
+    let expected = CommittedPublish { progress: published(), files: [None, None], meaning: None, before: None };
     assert_eq!(progress::decode_publish(Offset(90), &text, 3)?, expected);
     Ok(())
 }
@@ -103,7 +130,12 @@ fn publish_progress_of_version_2_is_read_and_written() -> Result<()> {
     let report = "dq/revenue-5m/metrics/batch_id=2-1024/report.parquet";
     let files = [gold, report].map(|file| Some(file.to_owned()));
     let lost_until = EventTime(1_795_391_760_000);
-    let committed = CommittedPublish { progress: CollectorProgress { lost_until, ..published() }, files };
+    let committed = CommittedPublish {
+        progress: CollectorProgress { lost_until, ..published() },
+        files,
+        meaning: None,
+        before: None,
+    };
     let written = progress::encode_publish(&committed);
     let text = String::from_utf8(golden("publish-progress-v2.txt", written.as_bytes())?)?;
     assert_eq!(progress::decode_publish(Offset(90), &text, 3)?, committed);
@@ -114,8 +146,15 @@ fn publish_progress_of_version_2_is_read_and_written() -> Result<()> {
 /// What no version of this code wrote leads to a replay from the start of the log, and never to another position.
 #[test]
 fn foreign_progress_is_refused() {
-    for text in ["", "0 1 2", "3 - - 0 7 5 -3 9 - - 1 1 1 0", "{\"version\":2}", "2 - - 0 7 5", "1 5 -3 9 - - x 1 1 0"]
-    {
+    for text in [
+        "",
+        "0 1 2",
+        "4 - - 0 7 5 -3 9 - - 1 1 1 0",
+        "3 - - 0 7 5 -3 9 - - 1 1 1 0",
+        "{\"version\":2}",
+        "2 - - 0 7 5",
+        "1 5 -3 9 - - x 1 1 0",
+    ] {
         let read = progress::decode(Offset(9), text);
         let refused = matches!(&read, Err(ProgressError::OtherVersion { .. } | ProgressError::ParseField { .. }));
         assert!(refused, "'{text}' is read as {read:?}");

@@ -9,6 +9,7 @@ pub mod client;
 pub mod decode;
 mod http;
 pub mod ingest;
+pub mod meaning;
 mod metrics;
 pub mod produce;
 pub mod program;

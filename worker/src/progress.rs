@@ -2,12 +2,15 @@
 //!
 //! The form is a version and then fields separated by spaces; a missing value is `-`. Ingest writes version 2 and reads 1 too,
 //! which lacks the topic's identity, the revision, the idle mark and the history. Publish writes version 2 and reads 1 too, which
-//! lacks the files and what is lost. A reader that finds another version or anything that does not parse says so, and the caller
+//! lacks the files and what is lost. While a meaning is being left both write version 3: ` / ` and the same of the meaning before
+//! follow. A reader that finds another version or anything that does not parse says so, and the caller
 //! rebuilds from the start of the log.
 
 use std::str::FromStr;
 
-use stream_core::{BatchKey, CollectorProgress, Decree, EventTime, History, LogTime, Offset, Point, Progress};
+use stream_core::{
+    BatchKey, BeforeProgress, CollectorProgress, Decree, EventTime, History, LogTime, Offset, Point, Progress,
+};
 use thiserror::Error;
 
 /// Most bytes of metadata that a broker takes by default.
@@ -49,25 +52,46 @@ pub struct CommittedProgress {
     pub revision: Option<i64>,
     /// Whether the owner found nothing to read at the position, for as long as makes a partition idle.
     pub idle: bool,
+    /// The same progress in the meaning before, while windows of it are open.
+    pub before: Option<BeforeProgress>,
 }
 
 impl CommittedProgress {
     /// Whether the metadata has room for one more decree of an idle partition.
     pub fn has_room(&self) -> bool {
-        encode(self).len() + DECREE_BYTES <= MOST_BYTES_IDLE
+        let decrees = 1 + usize::from(self.before.is_some());
+        encode(self).len() + decrees * DECREE_BYTES <= MOST_BYTES_IDLE
+    }
+
+    /// The next record to read: the new meaning may still be on its way there.
+    pub fn position(&self) -> Offset {
+        self.before.as_ref().map_or(self.progress.position, |before| before.progress.position)
+    }
+
+    /// How far the windows that come first have come.
+    pub fn first(&self) -> &Progress {
+        self.before.as_ref().map_or(&self.progress, |before| &before.progress)
     }
 }
 
 /// Ingest progress as metadata. Decrees are written as differences, to be short.
 pub fn encode(committed: &CommittedProgress) -> String {
-    let CommittedProgress { progress, topic_id, revision, idle } = committed;
+    let CommittedProgress { progress, topic_id, revision, idle, before } = committed;
+    let topic_id = topic_id.as_deref().unwrap_or("-");
+    let revision = revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string());
+    let version = 2 + u8::from(before.is_some());
+    let mut text = format!("{version} {topic_id} {revision} {} {}", u8::from(*idle), encode_lane(progress));
+    if let Some(BeforeProgress { progress: before, since }) = before {
+        text.extend([format!(" / {} {since} {}", progress.position, encode_lane(before))]);
+    }
+    text
+}
+
+fn encode_lane(progress: &Progress) -> String {
     let anchor = &progress.anchor;
     let batch = anchor.batch.map_or_else(|| "- -".to_owned(), |BatchKey(time, offset)| format!("{time} {offset}"));
     let mut text = format!(
-        "2 {} {} {} {} {} {} {} {batch} {} {} {} {}",
-        topic_id.as_deref().unwrap_or("-"),
-        revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string()),
-        u8::from(*idle),
+        "{} {} {} {} {batch} {} {} {} {}",
         progress.history.0,
         anchor.offset,
         anchor.watermark,
@@ -88,10 +112,23 @@ pub fn encode(committed: &CommittedProgress) -> String {
 
 /// Ingest progress from a commit.
 pub fn decode(position: Offset, metadata: &str) -> Result<CommittedProgress, ProgressError> {
-    let mut fields = Fields::of(metadata, 2)?;
+    let mut fields = Fields::of(metadata, 3)?;
     let old = fields.version == 1;
     let (topic_id, revision) = if old { (None, None) } else { (fields.optional()?, fields.optional()?) };
-    let (idle, history) = if old { (false, None) } else { (fields.next::<u8>()? == 1, Some(fields.next()?)) };
+    let idle = !old && fields.next::<u8>()? == 1;
+    let mut progress = decode_lane(&mut fields, position, old)?;
+    if fields.version < 3 {
+        return Ok(CommittedProgress { progress, topic_id, revision, idle, before: None });
+    }
+    fields.divider()?;
+    progress.position = Offset(fields.next()?);
+    let since = Offset(fields.next()?);
+    let before = Some(BeforeProgress { progress: decode_lane(&mut fields, position, false)?, since });
+    Ok(CommittedProgress { progress, topic_id, revision, idle, before })
+}
+
+fn decode_lane(fields: &mut Fields<'_>, position: Offset, old: bool) -> Result<Progress, ProgressError> {
+    let history = if old { None } else { Some(fields.next()?) };
     let (offset, watermark, log_time) = (fields.next()?, fields.next()?, fields.next()?);
     let key = (fields.optional()?, fields.optional()?);
     let anchor = Point {
@@ -113,13 +150,12 @@ pub fn decode(position: Offset, metadata: &str) -> Result<CommittedProgress, Pro
     let known = History(history.unwrap_or_default());
     let history = if old { decrees.iter().fold(known, History::with) } else { known };
     let decree_pending = pending == 1;
-    let progress = Progress { position, anchor, watermark, latest, decrees, decree_pending, history, incarnation };
-    Ok(CommittedProgress { progress, topic_id, revision, idle })
+    Ok(Progress { position, anchor, watermark, latest, decrees, decree_pending, history, incarnation })
 }
 
 /// The watermark that a commit speaks of, milliseconds; nothing before the first valid record, or if it cannot be read.
 pub fn watermark(position: i64, metadata: &str) -> Option<i64> {
-    let watermark = decode(Offset(position), metadata).ok()?.progress.watermark;
+    let watermark = decode(Offset(position), metadata).ok()?.first().watermark;
     (watermark != EventTime::NEVER).then_some(watermark.0)
 }
 
@@ -131,16 +167,31 @@ pub struct CommittedPublish {
     /// The gold file and the quality report that were written last, by their paths in the store. A store without them is not the one
     /// that the progress is about.
     pub files: [Option<String>; 2],
+    /// The revision with which the meaning began, as far as it is known; what lower ones tell is of other meanings.
+    pub meaning: Option<i64>,
+    /// The same progress in the meaning before, while windows of it are not published.
+    pub before: Option<CollectorProgress>,
 }
 
 /// Publish progress as metadata. Seals are written as the difference to the published horizon, to be short.
 pub fn encode_publish(committed: &CommittedPublish) -> String {
-    let CommittedPublish { progress, files } = committed;
+    let CommittedPublish { progress, files, meaning, before } = committed;
     let [gold, report] = files.each_ref().map(|file| file.as_deref().unwrap_or("-"));
+    let mut text = match meaning {
+        None => format!("2 {gold} {report} {}", encode_collector(progress)),
+        Some(meaning) => format!("3 {gold} {report} {meaning} {}", encode_collector(progress)),
+    };
+    if let Some(before) = before {
+        text.extend([" / ".to_owned(), encode_collector(before)]);
+    }
+    text
+}
+
+fn encode_collector(progress: &CollectorProgress) -> String {
     let lost = (progress.lost_until != EventTime::NEVER).then_some(progress.lost_until);
     let lost = lost.map_or_else(|| "-".to_owned(), |lost| lost.to_string());
     let (cut, published) = (u8::from(progress.is_cut), progress.published_until);
-    let mut text = format!("2 {gold} {report} {} {published} {lost} {cut}", progress.anchor);
+    let mut text = format!("{} {published} {lost} {cut}", progress.anchor);
     let partitions = progress.sealed.iter().zip(&progress.incarnations);
     text.extend(
         partitions.map(|(sealed, incarnation)| {
@@ -152,9 +203,22 @@ pub fn encode_publish(committed: &CommittedPublish) -> String {
 
 /// Publish progress from a commit, for `partitions` source partitions.
 pub fn decode_publish(position: Offset, metadata: &str, partitions: usize) -> Result<CommittedPublish, ProgressError> {
-    let mut fields = Fields::of(metadata, 2)?;
+    let mut fields = Fields::of(metadata, 3)?;
     let old = fields.version == 1;
     let files = if old { [None, None] } else { [fields.optional()?, fields.optional()?] };
+    let meaning = if fields.version < 3 { None } else { Some(fields.next()?) };
+    let progress = decode_collector(&mut fields, position, partitions, old)?;
+    let before =
+        if fields.divider().is_ok() { Some(decode_collector(&mut fields, position, partitions, false)?) } else { None };
+    Ok(CommittedPublish { progress, files, meaning, before })
+}
+
+fn decode_collector(
+    fields: &mut Fields<'_>,
+    position: Offset,
+    partitions: usize,
+    old: bool,
+) -> Result<CollectorProgress, ProgressError> {
     let (anchor, published_until) = (Offset(fields.next()?), EventTime(fields.next()?));
     let lost_until = if old { None } else { fields.optional()? }.map_or(EventTime::NEVER, EventTime);
     let is_cut = !old && fields.next::<u8>()? == 1;
@@ -165,9 +229,11 @@ pub fn decode_publish(position: Offset, metadata: &str, partitions: usize) -> Re
     }
     sealed.resize(partitions.max(sealed.len()), EventTime::NEVER);
     incarnations.resize(sealed.len(), 0);
-    let progress = CollectorProgress { position, anchor, published_until, lost_until, is_cut, sealed, incarnations };
-    Ok(CommittedPublish { progress, files })
+    Ok(CollectorProgress { position, anchor, published_until, lost_until, is_cut, sealed, incarnations })
 }
+
+/// Stands between the meaning that the pipeline has and the one before.
+const DIVIDER: &str = "/";
 
 struct Fields<'a> {
     version: u8,
@@ -186,7 +252,13 @@ impl<'a> Fields<'a> {
     }
 
     fn is_more(&mut self) -> bool {
-        self.rest.peek().is_some()
+        self.rest.peek().is_some_and(|next| *next != DIVIDER)
+    }
+
+    /// Goes on behind the divider.
+    fn divider(&mut self) -> Result<(), ProgressError> {
+        let divider: String = self.next()?;
+        if divider == DIVIDER { Ok(()) } else { Err(ProgressError::ParseField { field: self.number, text: divider }) }
     }
 
     fn next<T: FromStr>(&mut self) -> Result<T, ProgressError> {
@@ -209,7 +281,7 @@ mod tests {
     use super::*;
 
     fn committed(progress: Progress) -> CommittedProgress {
-        CommittedProgress { progress, topic_id: None, revision: Some(1), idle: false }
+        CommittedProgress { progress, topic_id: None, revision: Some(1), idle: false, before: None }
     }
 
     fn decree(at: i64) -> Decree {
@@ -227,7 +299,10 @@ mod tests {
     #[test]
     fn progress_comes_back_from_its_text() {
         let idle = CommittedProgress { topic_id: Some("00ff".to_owned()), idle: true, ..committed(busy()) };
-        for committed in [committed(Progress::start(Offset(7))), committed(busy()), idle] {
+        let before = BeforeProgress { progress: busy(), since: Offset(6) };
+        let ahead = Progress { position: Offset(5), ..busy() };
+        let leaving = CommittedProgress { before: Some(before), ..committed(ahead) };
+        for committed in [committed(Progress::start(Offset(7))), committed(busy()), idle, leaving] {
             assert_eq!(decode(Offset(7), &encode(&committed)), Ok(committed));
         }
     }
@@ -261,20 +336,23 @@ mod tests {
     #[test]
     fn publish_progress_comes_back_from_its_text() {
         let start = CollectorProgress::start(Offset(7), 3);
-        let mut committed = CommittedPublish { progress: start, files: [None, None] };
+        let mut committed =
+            CommittedPublish { progress: start.clone(), files: [None, None], meaning: None, before: None };
         assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
         committed.progress.published_until = EventTime(600);
         (committed.progress.lost_until, committed.progress.is_cut) = (EventTime(300), true);
         committed.progress.sealed = vec![EventTime(900), EventTime::NEVER, EventTime(600)];
         committed.files = [Some("gold/a/w.parquet".to_owned()), None];
+        assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
+        (committed.meaning, committed.before) = (Some(2), Some(start));
         assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed));
     }
 
     #[test]
     fn foreign_metadata_is_refused() {
-        let foreign = |found: &str| Err(ProgressError::OtherVersion { found: found.into(), newest: 2 });
+        let foreign = |found: &str| Err(ProgressError::OtherVersion { found: found.into(), newest: 3 });
         assert_eq!(decode(Offset(0), ""), foreign(""));
-        assert_eq!(decode(Offset(0), "3 x"), foreign("3"));
+        assert_eq!(decode(Offset(0), "4 x"), foreign("4"));
         assert_eq!(decode(Offset(0), "1 x"), Err(ProgressError::ParseField { field: 1, text: "x".into() }));
     }
 }

@@ -21,6 +21,7 @@ use crate::checkpoint::LocalVolume;
 use crate::client::{client, publish_group};
 use crate::http;
 use crate::ingest::{GroupTask, IngestError, Kafka, Settings, Shared};
+use crate::meaning::Previous;
 use crate::produce::{ProduceError, Producer};
 use crate::program::program;
 use crate::publish::{PublishError, PublishSettings, PublishTask, Store};
@@ -203,7 +204,7 @@ impl Tasks {
         let plan = config.plan.clone();
         supported::check(&plan)?;
         let program = Arc::new(program(&plan));
-        supported::check_meaning(&plan, &program, &config.epochs)?;
+        let previous = Previous::of(&plan, &program, &config.epochs)?;
         let topology = topology(&plan, &config.epochs);
         let (finish, finished) = crossbeam_channel::bounded(1);
         if let Some(address) = config.http {
@@ -213,6 +214,7 @@ impl Tasks {
         let publisher = PublishSettings {
             plan: plan.clone(),
             program: program.clone(),
+            previous: previous.clone(),
             topology: topology.clone(),
             group: publish_group(&config.group),
             store: store(&plan)?,
@@ -226,6 +228,7 @@ impl Tasks {
         let consumer = Arc::new(consumer);
         let kafka = Kafka {
             plan: plan.clone(),
+            previous: previous.clone(),
             consumer: consumer.clone(),
             producer: Producer::new(&client(&plan))?,
             schemas: Arc::new(match &config.schemas {
@@ -239,6 +242,7 @@ impl Tasks {
         };
         let shared = Arc::new(Shared {
             topology,
+            previous,
             broker: Box::new(Arc::new(kafka)),
             volume: config.checkpoints.clone().map(|folder| Arc::new(LocalVolume::new(folder)) as _),
             settings: Settings {

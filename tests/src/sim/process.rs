@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use stream_core::{LogTime, Offset, Point, Program, Reason, Refused, Topology, Undecodable};
 use worker::IngestError;
 use worker::decode::LogClock;
-use worker::ingest::effects::{Broker, Commit, Ends, Read, Reader};
+use worker::ingest::effects::{Broker, Commit, Ends, Read, Reader, Records};
 use worker::ingest::{Drain, LaneWork, Settings, Shared};
 use worker::progress::decode;
 use worker::publish::effects::{Commits, Files};
@@ -59,6 +59,7 @@ impl Process {
         let publisher = || Publisher {
             plan: domain.plan.clone(),
             program: domain.program.clone(),
+            previous: None,
             topology: topology.clone(),
             files: Box::new(outside.clone()),
             commits: Box::new(outside.clone()),
@@ -70,6 +71,7 @@ impl Process {
         let shared = Shared {
             plan: domain.plan.clone(),
             program: domain.program.clone(),
+            previous: None,
             topology: topology.clone(),
             broker: Box::new(outside.clone()),
             volume: Some(Arc::new(outside.clone())),
@@ -187,7 +189,16 @@ impl Broker for Outside {
         Ok(())
     }
 
-    fn open(&self, partition: i32, from: &Point) -> Result<Box<dyn Reader>, IngestError> {
+    fn offset_at(&self, partition: i32, time: LogTime) -> Result<Offset, IngestError> {
+        self.ask("ask", |sim| {
+            let world = sim.world();
+            let source = &world.sources[partition as usize];
+            let found = source.entries[..source.visible].iter().find(|entry| entry.log_time >= time.0);
+            found.map_or(source.ends().high, |entry| Offset(entry.offset))
+        })
+    }
+
+    fn open(&self, partition: i32, from: &Point, _both: bool) -> Result<Box<dyn Reader>, IngestError> {
         let sim = self.sim();
         sim.before(self.pid, "open")?;
         let mut world = sim.world();
@@ -287,13 +298,7 @@ impl Reader for SimReader {
             None => source.ends().stable.0,
         };
         let end = Offset(known.min(until.0).max(behind));
-        let mut read = Read {
-            rows: sim.domain.rows(&[]),
-            offsets: Vec::new(),
-            log_times: Vec::new(),
-            undecodable: Vec::new(),
-            end,
-        };
+        let mut read = Records::none(&sim.domain.plan.arrow_schema);
         let mut sales: Vec<Sale> = Vec::new();
         for entry in taken {
             let log_time = self.clock.advance(Timestamp { ms: entry.log_time, kind: TimestampKind::Create });
@@ -309,7 +314,7 @@ impl Reader for SimReader {
         drop(world);
         read.rows = sim.domain.rows(&sales);
         sim.after(pid)?;
-        Ok(read)
+        Ok(Read { records: read, before: None, end })
     }
 
     fn dead_letter(&self, _program: &Program, refused: &Refused) -> Result<(), IngestError> {

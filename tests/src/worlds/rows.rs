@@ -73,6 +73,11 @@ impl Log {
 
     /// Feeds `lane` the records of `range`, after which its position is the range's end.
     pub fn feed(&self, lane: &mut Lane, range: std::ops::Range<i64>) -> Result<Emissions, Error> {
+        self.with_fetch(range, |fetch| lane.feed(fetch))
+    }
+
+    /// Does something with the records of `range` as a fetch.
+    pub fn with_fetch<T>(&self, range: std::ops::Range<i64>, work: impl FnOnce(&Fetch<'_>) -> T) -> T {
         let within = |offsets: &mut dyn Iterator<Item = i64>| {
             let (mut first, mut count) = (0, 0);
             for offset in offsets {
@@ -83,7 +88,7 @@ impl Log {
         };
         let rows = within(&mut self.offsets.iter().copied());
         let bad = within(&mut self.undecodable.iter().map(|bad| bad.offset.0));
-        lane.feed(&Fetch {
+        work(&Fetch {
             rows: &self.rows.slice(rows.start, rows.len()),
             offsets: &self.offsets[rows.clone()],
             log_times: &self.times[rows],

@@ -7,12 +7,14 @@
 //! | L4 placement invariance, also over several outputs | `placement` |
 //! | L5 monotone, L8 bounded | `bounds` |
 //! | L6 publish once, L7 nothing early | `once`, `rebuilt` |
+//! | another meaning from a boundary on | `change` |
 //! | arithmetic | `arithmetic`, `overflow`, on the pipeline in `fold` |
 //!
 //! `parts` holds what random worlds are too small for, `stories` what once was wrong.
 
 mod arithmetic;
 mod bounds;
+mod change;
 mod crash;
 mod cuts;
 mod fold;

@@ -2,6 +2,7 @@
 //! tables, the same ones however it is run and wherever it is interrupted.
 
 mod bytes;
+mod changed;
 mod checkpoints;
 mod evolution;
 mod job;
@@ -10,5 +11,6 @@ mod process;
 mod quiet;
 mod recount;
 mod restart;
+mod tables;
 mod together;
 mod transactions;

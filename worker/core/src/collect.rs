@@ -198,7 +198,7 @@ impl Collector {
             return;
         }
         let known = self.sealed[from.partition.0 as usize];
-        if known < seal.after {
+        if known < seal.after && self.published_until < seal.after {
             self.lose(seal.after);
         }
         for closed in &seal.closed {

@@ -16,6 +16,8 @@ pub struct Emissions {
     /// Set when the lane stands before a record that breaks a rule with [`crate::Consequence::Stop`]; nothing behind it was
     /// judged.
     pub halt: Option<Halt>,
+    /// Offset and verdict of each record, where two lanes read side by side.
+    pub(crate) verdicts: Vec<(i64, Verdict)>,
 }
 
 /// Where and why a lane stands.
@@ -28,6 +30,13 @@ pub struct Halt {
 }
 
 impl Emissions {
+    /// Adds what was given out after this.
+    pub(crate) fn append(&mut self, next: Self) {
+        self.items.extend(next.items);
+        self.refused.extend(next.refused);
+        self.halt = next.halt;
+    }
+
     /// Whether nothing was given out.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty() && self.refused.is_empty()

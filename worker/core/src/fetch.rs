@@ -19,6 +19,39 @@ pub struct Fetch<'a> {
     pub end: Offset,
 }
 
+/// A part of a fetch.
+pub(crate) struct Part<'a> {
+    rows: RecordBatch,
+    pub offsets: &'a [i64],
+    log_times: &'a [i64],
+    undecodable: &'a [Undecodable],
+    end: Offset,
+}
+
+impl<'a> Fetch<'a> {
+    /// The records from `from` to before `to`, and the gap behind them.
+    pub(crate) fn part(&self, from: Offset, to: Offset) -> Part<'a> {
+        let row = |at: Offset| self.offsets.partition_point(|offset| *offset < at.0);
+        let bad = |at: Offset| self.undecodable.partition_point(|bad| bad.offset < at);
+        let (rows, bads) = (row(from)..row(to), bad(from)..bad(to));
+        Part {
+            rows: self.rows.slice(rows.start, rows.len()),
+            offsets: &self.offsets[rows.clone()],
+            log_times: &self.log_times[rows],
+            undecodable: &self.undecodable[bads],
+            end: self.end.min(to).max(from),
+        }
+    }
+}
+
+impl Part<'_> {
+    /// As a fetch of its own.
+    pub(crate) fn fetch(&self) -> Fetch<'_> {
+        let Self { rows, offsets, log_times, undecodable, end } = self;
+        Fetch { rows, offsets, log_times, undecodable, end: *end }
+    }
+}
+
 /// A record that can not be decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undecodable {

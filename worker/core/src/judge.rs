@@ -9,10 +9,14 @@ use arrow_schema::DataType;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::argument::{Argument, millis};
+use crate::emission::Halt;
 use crate::error::Error;
 use crate::evaluate::{evaluate, evaluate_boolean, known_true};
+use crate::fetch::Fetch;
 use crate::groups::GroupIndex;
-use crate::program::{Check, Consequence, Program};
+use crate::lane::Lane;
+use crate::program::{Check, Consequence, Program, Rule};
+use crate::units::{EventTime, Offset};
 
 /// Per row of a fetch: what its verdict and its fold will need.
 pub(crate) struct Judged {
@@ -67,6 +71,69 @@ impl Judged {
         let breaks = |check: &BooleanArray| check.is_valid(row) && !check.value(row);
         let mut rules = program.rules.iter().zip(&self.checks);
         rules.position(|(rule, check)| rule.consequence != Consequence::Report && check.as_ref().is_some_and(breaks))
+    }
+}
+
+/// Per decodable record of a fetch: whether it is judged-valid, which no other record has a part in.
+pub(crate) struct Validity<'a> {
+    offsets: &'a [i64],
+    times: Vec<i64>,
+    /// Event times that are null have no window.
+    known: Option<NullBuffer>,
+    valid: Vec<bool>,
+    /// The rows that a rule stops, with the rule.
+    stopped: Vec<(usize, usize)>,
+}
+
+impl<'a> Validity<'a> {
+    pub(crate) fn of(program: &Program, fetch: &Fetch<'a>) -> Result<Self, Error> {
+        let check = |rule: &Rule| match &rule.check {
+            Check::Rows(check) if rule.consequence != Consequence::Report => {
+                evaluate_boolean(check, fetch.rows, &rule.name).map(Some)
+            }
+            _ => Ok(None),
+        };
+        let checks = program.rules.iter().map(check).collect::<Result<Vec<_>, _>>()?;
+        let present = sound(program, fetch.rows, &[]);
+        let times = millis(fetch.rows.column(program.event_time), "event time")?;
+        let (mut valid, mut stopped) = (Vec::with_capacity(times.len()), Vec::new());
+        for (row, time) in times.iter().enumerate() {
+            let breaks = |check: &BooleanArray| check.is_valid(row) && !check.value(row);
+            let is_there = present.as_ref().is_none_or(|present| present.value(row))
+                && time.saturating_sub(fetch.log_times[row]) <= program.max_future_skew;
+            let broken = checks.iter().position(|check| check.as_ref().is_some_and(breaks)).filter(|_| is_there);
+            stopped.extend(
+                broken.filter(|rule| program.rules[*rule].consequence == Consequence::Stop).map(|rule| (row, rule)),
+            );
+            valid.push(is_there && broken.is_none());
+        }
+        let known = fetch.rows.column(program.event_time).logical_nulls();
+        Ok(Self { offsets: fetch.offsets, times, known, valid, stopped })
+    }
+
+    /// Offset and event time of each.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (i64, Option<i64>)> + '_ {
+        let time = |row: usize| self.known.as_ref().is_none_or(|known| known.is_valid(row)).then_some(self.times[row]);
+        self.offsets.iter().enumerate().map(move |(row, offset)| (*offset, time(row)))
+    }
+
+    /// The position at which `lane` will have sealed everything up to `closes`, if these records lead to it.
+    pub(crate) fn reaches(&self, lane: &Lane, program: &Program, closes: EventTime) -> Option<Offset> {
+        let mut watermark = lane.watermark();
+        let closing = |row: &usize| {
+            if self.valid[*row] {
+                watermark = watermark.max(EventTime(self.times[*row]).minus(program.delay));
+            }
+            watermark >= closes
+        };
+        (0..self.valid.len()).find(closing).map(|row| Offset(self.offsets[row] + 1))
+    }
+
+    /// The first of the records that `own` accepts before which a rule stops.
+    pub(crate) fn stops(&self, own: impl Fn(i64) -> bool) -> Option<Halt> {
+        let mut stopped =
+            self.stopped.iter().map(|(row, rule)| Halt { offset: Offset(self.offsets[*row]), rule: *rule });
+        stopped.find(|halt| own(halt.offset.0))
     }
 }
 

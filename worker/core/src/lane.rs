@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::batch::OpenBatch;
-use crate::emission::{Emissions, Halt, Verdicts};
+use crate::emission::{Emissions, Halt, Verdict, Verdicts};
 use crate::error::Error;
 use crate::fetch::Fetch;
 use crate::fold::Fold;
@@ -51,6 +51,8 @@ pub struct Lane {
     history: History,
     incarnation: u64,
     verdicts: Verdicts,
+    /// Windows that start before are another meaning's: what lies in them is remembered, and is late.
+    floor: EventTime,
 }
 
 /// What a decree asks of the caller: commit, then send.
@@ -72,6 +74,8 @@ struct Pass<'a> {
     uncounted: usize,
     /// Set at a record before which the lane stops; it ends the pass.
     halt: Option<Halt>,
+    /// Offset and verdict of records that a lane beside this one judges; then all verdicts are wanted.
+    theirs: Option<&'a [(i64, Verdict)]>,
 }
 
 impl Lane {
@@ -100,16 +104,33 @@ impl Lane {
             history: progress.decrees.iter().fold(progress.history, History::without),
             incarnation: progress.incarnation,
             verdicts: Verdicts::default(),
+            floor: EventTime::NEVER,
             program,
         })
+    }
+
+    /// The same lane, that has no windows that start before `floor`.
+    #[must_use]
+    pub fn with_floor(self, floor: EventTime) -> Self {
+        Self { floor, ..self }
     }
 
     /// Judges and folds the records of one fetch, which must begin at or after the position and rise; up to a record at which
     /// a rule stops the lane, where it stops again when it is fed again.
     pub fn feed(&mut self, fetch: &Fetch<'_>) -> Result<Emissions, Error> {
+        self.pass(fetch, None)
+    }
+
+    /// The same beside another lane, whose verdicts of some of the records are those that count; no rule stops the lane at them.
+    pub(crate) fn feed_beside(&mut self, fetch: &Fetch<'_>, theirs: &[(i64, Verdict)]) -> Result<Emissions, Error> {
+        self.pass(fetch, Some(theirs))
+    }
+
+    fn pass(&mut self, fetch: &Fetch<'_>, theirs: Option<&[(i64, Verdict)]>) -> Result<Emissions, Error> {
         self.forget_groups();
         let judged = Judged::of(&self.program, fetch.rows, &mut self.groups)?;
-        let mut pass = Pass { fetch, judged: &judged, out: Emissions::default(), row: 0, uncounted: 0, halt: None };
+        let out = Emissions::default();
+        let mut pass = Pass { fetch, judged: &judged, out, row: 0, uncounted: 0, halt: None, theirs };
         for bad in fetch.undecodable {
             self.rows_before(bad.offset, &mut pass)?;
             if pass.halt.is_some() {
@@ -175,6 +196,33 @@ impl Lane {
         let state = self.windows.replay_from(here);
         let batch = self.batch.as_ref().map_or(here, |batch| batch.anchor);
         if batch.offset < state.offset { batch } else { state }
+    }
+
+    /// Ends with the records read so far: the open batch is over.
+    pub(crate) fn finish(&mut self, out: &mut Emissions) {
+        self.end_batch(self.position, true, out);
+    }
+
+    /// Goes on without the lane beside it, whose last window has closed, in a program that cuts its own batches. That a batch ends here
+    /// is kept as a decree that raises nothing.
+    pub(crate) fn begin_alone(&mut self, program: Arc<Program>) {
+        // It may take the place of one that has just been made here.
+        let decree = Decree { at: self.position, watermark: self.watermark };
+        self.end_batch(decree.at, false, &mut Emissions::default());
+        self.batch_before = None;
+        self.note(decree);
+        self.verdicts = Verdicts::default();
+        self.program = program;
+    }
+
+    /// What it runs.
+    pub(crate) fn program(&self) -> Arc<Program> {
+        self.program.clone()
+    }
+
+    /// Nothing is given out for records before this one.
+    pub(crate) fn silent_until(&self) -> Offset {
+        self.silent_until
     }
 
     /// Whether the committed position has not been reached yet.

@@ -7,6 +7,7 @@
 mod accumulate;
 mod argument;
 mod batch;
+mod change;
 mod collect;
 mod emission;
 mod error;
@@ -32,6 +33,7 @@ mod units;
 mod window;
 
 pub use batch::BatchState;
+pub use change::{BeforeProgress, Change, DecreedBoth, Lanes, Said, Targets};
 pub use collect::{Collector, CollectorProgress, Divergence, Message, Published};
 pub use emission::{
     BatchReport, ClosedWindow, Emission, Emissions, Halt, Partial, Reason, Refused, RuleCounts, Sample, Seal, Verdict,

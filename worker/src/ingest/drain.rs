@@ -5,17 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use stream_core::{EventTime, Progress, Windows};
+use stream_core::{EventTime, Targets, Windows};
 
 use super::Shared;
-use crate::progress::decode;
+use crate::progress::{CommittedProgress, decode};
 
 /// What is to be done.
 pub enum Step {
     /// Nothing yet.
     Wait,
     /// All lanes decree this watermark.
-    Order(EventTime),
+    Order(Targets),
     /// Every partition is drained and its last commit is made.
     Done,
 }
@@ -23,7 +23,7 @@ pub enum Step {
 /// The state of the drain.
 pub struct Drain {
     ends: BTreeMap<i32, i64>,
-    ordered: Option<EventTime>,
+    ordered: Option<Targets>,
 }
 
 impl Drain {
@@ -35,12 +35,18 @@ impl Drain {
     /// Looks at the committed Progress of all partitions.
     pub fn look(&mut self, shared: &Shared) -> Step {
         let Some(committed) = self.committed(shared) else { return Step::Wait };
-        let read = self.ends.iter().zip(&committed).all(|((_, end), progress)| progress.position.0 >= *end);
+        let read = self.ends.iter().zip(&committed).all(|((_, end), committed)| committed.position().0 >= *end);
         if !read {
             return Step::Wait;
         }
-        let target = target(&shared.program.windows, &committed);
-        let drained = |progress: &Progress| progress.watermark >= target && !progress.decree_pending;
+        let latest = committed.iter().map(latest).max().unwrap_or(EventTime::NEVER);
+        let before = shared.previous.as_ref().map_or(&shared.program, |previous| &previous.change.before);
+        let target = Targets { before: end(&before.windows, latest), now: end(&shared.program.windows, latest) };
+        let drained = |committed: &CommittedProgress| {
+            committed.progress.watermark >= target.now
+                && !committed.progress.decree_pending
+                && committed.before.as_ref().is_none_or(|before| before.progress.watermark >= target.before)
+        };
         if committed.iter().all(drained) {
             return Step::Done;
         }
@@ -52,22 +58,22 @@ impl Drain {
     }
 
     /// The Progress of each partition, when all have one. A broker that does not answer is asked again.
-    fn committed(&self, shared: &Shared) -> Option<Vec<Progress>> {
+    fn committed(&self, shared: &Shared) -> Option<Vec<CommittedProgress>> {
         let partitions: Vec<i32> = self.ends.keys().copied().collect();
         let committed = shared.broker.committed(&partitions).ok()?;
         committed
             .into_iter()
-            .map(|commit| {
-                commit.and_then(|commit| {
-                    decode(commit.position, &commit.metadata).ok().map(|committed| committed.progress)
-                })
-            })
+            .map(|commit| commit.and_then(|commit| decode(commit.position, &commit.metadata).ok()))
             .collect()
     }
 }
 
+/// The largest event time of a judged-valid record, in either meaning.
+fn latest(committed: &CommittedProgress) -> EventTime {
+    committed.first().latest.max(committed.progress.latest)
+}
+
 /// The end of the last window that holds a judged-valid record; without any, the least time above "never".
-fn target(windows: &Windows, committed: &[Progress]) -> EventTime {
-    let latest = committed.iter().map(|progress| progress.latest).max().unwrap_or(EventTime::NEVER);
+fn end(windows: &Windows, latest: EventTime) -> EventTime {
     if latest == EventTime::NEVER { EventTime(i64::MIN + 1) } else { windows.of(latest).end }
 }

@@ -12,8 +12,9 @@
 //!   crash would, and is what a simulated crash returns.
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use schemas::wire::Record;
-use stream_core::{Offset, Point, Program, Refused, Undecodable};
+use stream_core::{Fetch, LogTime, Offset, Point, Program, Refused, Undecodable};
 
 use super::IngestError;
 
@@ -38,8 +39,11 @@ pub trait Broker: Send + Sync {
     /// Commits `commit` for `partition`; its error is [`IngestError::is_lost_partition`] when the partition is another worker's.
     fn commit(&self, partition: i32, commit: &Commit) -> Result<(), IngestError>;
 
-    /// Begins to read `partition` at `from`.
-    fn open(&self, partition: i32, from: &Point) -> Result<Box<dyn Reader>, IngestError>;
+    /// The first offset of a record whose log time is at or after `time`, or the end of the log.
+    fn offset_at(&self, partition: i32, time: LogTime) -> Result<Offset, IngestError>;
+
+    /// Begins to read `partition` at `from`, while the meaning before has windows in `both` meanings' schemas.
+    fn open(&self, partition: i32, from: &Point, both: bool) -> Result<Box<dyn Reader>, IngestError>;
 
     /// Puts a record on its way to partition `output` of the partials topic.
     fn send(&self, output: u32, record: &Record) -> Result<(), IngestError>;
@@ -65,6 +69,18 @@ pub trait Reader: Send {
 /// What one read gave.
 #[derive(Debug)]
 pub struct Read {
+    /// The records as the pipeline reads them.
+    pub records: Records,
+    /// As the meaning before reads them, if both are asked for.
+    pub before: Option<Records>,
+    /// The position behind what was read: at or after the position that was asked for, beyond the last record where the log is
+    /// known to hold none.
+    pub end: Offset,
+}
+
+/// The records of one read, decoded.
+#[derive(Debug)]
+pub struct Records {
     /// The decodable records in the reader's Arrow schema.
     pub rows: RecordBatch,
     /// Offset of each row, rising.
@@ -73,15 +89,26 @@ pub struct Read {
     pub log_times: Vec<i64>,
     /// The other records, in offset order.
     pub undecodable: Vec<Undecodable>,
-    /// The position behind what was read: at or after the position that was asked for, beyond the last record where the log is
-    /// known to hold none.
-    pub end: Offset,
 }
 
 impl Read {
     /// How many records were read.
-    pub fn records(&self) -> usize {
-        self.offsets.len() + self.undecodable.len()
+    pub fn count(&self) -> usize {
+        self.records.offsets.len() + self.records.undecodable.len()
+    }
+}
+
+impl Records {
+    /// No records of this schema.
+    pub fn none(schema: &SchemaRef) -> Self {
+        let rows = RecordBatch::new_empty(schema.clone());
+        Self { rows, offsets: Vec::new(), log_times: Vec::new(), undecodable: Vec::new() }
+    }
+
+    /// As a fetch that ends at `end`.
+    pub fn fetch(&self, end: Offset) -> Fetch<'_> {
+        let Self { rows, offsets, log_times, undecodable } = self;
+        Fetch { rows, offsets, log_times, undecodable, end }
     }
 }
 

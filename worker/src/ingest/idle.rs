@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use stream_core::{EventTime, Offset, Windows};
+use stream_core::{EventTime, Offset, Program, Targets};
 
 use super::effects::Now;
 use super::partition::Owned;
@@ -54,45 +54,68 @@ impl Idleness {
         Ok(any)
     }
 
-    /// The watermark that idle partitions may be raised to, from what all partitions have committed.
-    pub(super) fn target(&mut self, shared: &Shared, now: Now) -> Result<Option<EventTime>, IngestError> {
+    /// The watermarks that idle partitions may be raised to, from what all partitions have committed.
+    pub(super) fn target(&mut self, shared: &Shared, now: Now) -> Result<Option<Targets>, IngestError> {
         let all: Vec<i32> = (0..shared.topology.partitions() as i32).collect();
         let committed = shared.broker.committed(&all)?;
         let committed: Vec<Option<CommittedProgress>> = committed
             .into_iter()
             .map(|commit| commit.and_then(|commit| decode(commit.position, &commit.metadata).ok()))
             .collect();
-        let grid = &shared.program.windows;
-        let busy = committed.iter().filter(|committed| committed.as_ref().is_none_or(|committed| !committed.idle));
-        let watermark = |committed: &Option<CommittedProgress>| {
-            committed.as_ref().map_or(EventTime::NEVER, |committed| committed.progress.watermark)
-        };
-        if let Some(least) = busy.map(watermark).min() {
+        let busy = || committed.iter().filter(|committed| committed.as_ref().is_none_or(|committed| !committed.idle));
+        if let Some(now_least) = busy().map(|committed| in_now(shared, committed.as_ref())).min() {
             self.all = None;
-            let clock = EventTime(now.wall).minus(shared.program.delay);
-            return Ok(Some(grid.floor(least.min(clock))).filter(|target| *target != EventTime::NEVER));
+            let least = |program: &Program, least: EventTime| {
+                program.windows.floor(least.min(EventTime(now.wall).minus(program.delay)))
+            };
+            let before = before_of(shared);
+            let before_least = busy().map(|committed| in_before(shared, committed.as_ref())).min().unwrap_or(now_least);
+            let targets = Targets { before: least(before, before_least), now: least(&shared.program, now_least) };
+            return Ok(Some(targets).filter(|targets| targets.now.max(targets.before) != EventTime::NEVER));
         }
         let committed: Vec<CommittedProgress> = committed.into_iter().flatten().collect();
-        Ok(self.close(shared, grid, &committed, now))
+        Ok(self.close(shared, &committed, now))
     }
 
     /// All are idle: after `closeWhenIdleFor` without anything new, the end of the last window that holds anything.
-    fn close(
-        &mut self,
-        shared: &Shared,
-        grid: &Windows,
-        committed: &[CommittedProgress],
-        now: Now,
-    ) -> Option<EventTime> {
-        let positions: Vec<Offset> = committed.iter().map(|committed| committed.progress.position).collect();
+    fn close(&mut self, shared: &Shared, committed: &[CommittedProgress], now: Now) -> Option<Targets> {
+        let positions: Vec<Offset> = committed.iter().map(CommittedProgress::position).collect();
         let since = match &self.all {
             Some((since, known)) if *known == positions => *since,
             _ => now.ticks,
         };
         self.all = Some((since, positions));
         let patience = shared.plan.close_when_idle_for_ms? as u64;
-        let latest = committed.iter().map(|committed| committed.progress.latest).max()?;
+        let latest = committed.iter().map(|committed| committed.first().latest.max(committed.progress.latest)).max()?;
         let close = now.ticks - since >= patience && latest != EventTime::NEVER;
-        close.then(|| grid.of(latest).end)
+        let end = |program: &Program| program.windows.of(latest).end;
+        close.then(|| Targets { before: end(before_of(shared)), now: end(&shared.program) })
+    }
+}
+
+/// The program of the meaning before; there is always one to speak of.
+fn before_of(shared: &Shared) -> &Program {
+    shared.previous.as_ref().map_or(&shared.program, |previous| &previous.change.before)
+}
+
+/// The watermark of a partition in the meaning that the pipeline has. One that has not heard of it has not passed the boundary.
+fn in_now(shared: &Shared, committed: Option<&CommittedProgress>) -> EventTime {
+    let watermark = committed.map_or(EventTime::NEVER, |committed| committed.progress.watermark);
+    match &shared.previous {
+        Some(previous) if committed.is_none_or(|it| it.revision != Some(shared.plan.revision)) => {
+            watermark.min(previous.change.until)
+        }
+        _ => watermark,
+    }
+}
+
+/// The watermark of a partition in the meaning before; one that has left it has closed all its windows.
+fn in_before(shared: &Shared, committed: Option<&CommittedProgress>) -> EventTime {
+    let Some(committed) = committed else { return EventTime::NEVER };
+    match &shared.previous {
+        Some(previous) if committed.before.is_none() && committed.revision == Some(shared.plan.revision) => {
+            previous.change.closes()
+        }
+        _ => committed.first().watermark,
     }
 }

@@ -5,7 +5,6 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use arrow::array::RecordBatch;
 use plan::{Isolation, Plan};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
@@ -14,10 +13,11 @@ use schemas::wire;
 use stream_core::{LogTime, Offset, Point, Program, Refused, Undecodable};
 
 use super::IngestError;
-use super::effects::{Broker, Commit, Ends, Read, Reader};
+use super::effects::{Broker, Commit, Ends, Read, Reader, Records};
 use super::refused::dead_letter;
 use crate::client::client;
 use crate::decode::{DecodeError, Decoded, Decoder, LogClock, WriterSchemas};
+use crate::meaning::Previous;
 use crate::produce::{DeadLetter, ProduceError, Producer};
 use crate::source::batch::{Fetch, FetchError, PartitionQueue, Record};
 use crate::source::{Consumer, SourceError};
@@ -40,6 +40,7 @@ const LAST_WAIT: Duration = Duration::from_secs(5);
 /// The clients of one worker.
 pub(crate) struct Kafka {
     pub plan: Arc<Plan>,
+    pub previous: Option<Arc<Previous>>,
     pub consumer: Arc<Consumer>,
     pub producer: Producer,
     pub schemas: Arc<dyn WriterSchemas + Send + Sync>,
@@ -140,8 +141,19 @@ impl Broker for Arc<Kafka> {
         Ok(self.consumer.commit(partition, commit.position.0, &commit.metadata, COMMIT_WAIT)?)
     }
 
-    fn open(&self, partition: i32, from: &Point) -> Result<Box<dyn Reader>, IngestError> {
-        let decoder = Decoder::new(self.schemas.clone(), &self.plan.reader_schema, self.plan.arrow_schema.clone());
+    fn offset_at(&self, partition: i32, time: LogTime) -> Result<Offset, IngestError> {
+        match self.consumer.offset_at(partition, time.0.max(0), ASK)? {
+            Some(offset) => Ok(Offset(offset)),
+            None => Ok(self.ends(partition)?.high),
+        }
+    }
+
+    fn open(&self, partition: i32, from: &Point, both: bool) -> Result<Box<dyn Reader>, IngestError> {
+        let decoding = |plan: &Plan| Decoding {
+            decoder: Decoder::new(self.schemas.clone(), &plan.reader_schema, plan.arrow_schema.clone()),
+            clock: LogClock::resume(from.log_time.0.max(0)),
+        };
+        let before = self.previous.as_ref().filter(|_| both).map(|previous| decoding(&previous.plan));
         let queue = self.consumer.start(partition, from.offset.0)?;
         Ok(Box::new(KafkaReader {
             kafka: self.clone(),
@@ -149,8 +161,8 @@ impl Broker for Arc<Kafka> {
             start: self.consumer.started(partition),
             queue,
             fetch: Fetch::with_capacity(self.fetch_records),
-            decoder,
-            clock: LogClock::resume(from.log_time.0.max(0)),
+            decoding: decoding(&self.plan),
+            before,
         }))
     }
 
@@ -179,7 +191,13 @@ impl Broker for Arc<Kafka> {
     }
 }
 
-/// A partition's queue and its decoder.
+/// How one meaning reads records.
+struct Decoding {
+    decoder: Decoder<Arc<dyn WriterSchemas + Send + Sync>>,
+    clock: LogClock,
+}
+
+/// A partition's queue and its decoders.
 struct KafkaReader {
     kafka: Arc<Kafka>,
     partition: i32,
@@ -187,8 +205,8 @@ struct KafkaReader {
     start: Option<u64>,
     queue: PartitionQueue,
     fetch: Fetch,
-    decoder: Decoder<Arc<dyn WriterSchemas + Send + Sync>>,
-    clock: LogClock,
+    decoding: Decoding,
+    before: Option<Decoding>,
 }
 
 impl Reader for KafkaReader {
@@ -209,18 +227,15 @@ impl Reader for KafkaReader {
             }
         }
         if count == 0 {
-            let rows = RecordBatch::new_empty(self.decoder.schema());
-            let (offsets, log_times, undecodable) = (Vec::new(), Vec::new(), Vec::new());
-            return Ok(Read { rows, offsets, log_times, undecodable, end: Offset(end) });
+            let none = |decoding: &Decoding| Records::none(&decoding.decoder.schema());
+            let before = self.before.as_ref().map(none);
+            return Ok(Read { records: none(&self.decoding), before, end: Offset(end) });
         }
         status.recovered(&task);
-        let Decoded { batch, offsets, log_times, undecodable } = self.decode(count)?;
-        let undecodable = undecodable.into_iter().map(|bad| Undecodable {
-            offset: Offset(bad.offset),
-            log_time: LogTime(bad.log_time),
-            reason: format!("{}: {}", bad.reason.code(), bad.reason),
-        });
-        Ok(Read { rows: batch, offsets, log_times, undecodable: undecodable.collect(), end: Offset(end) })
+        let fetched = &self.fetch.records()[..count];
+        let records = decode(&self.kafka, &mut self.decoding, fetched)?;
+        let before = self.before.as_mut().map(|before| decode(&self.kafka, before, fetched)).transpose()?;
+        Ok(Read { records, before, end: Offset(end) })
     }
 
     fn dead_letter(&self, program: &Program, refused: &Refused) -> Result<(), IngestError> {
@@ -231,27 +246,38 @@ impl Reader for KafkaReader {
     }
 }
 
-impl KafkaReader {
-    /// Decodes the first `count` records of the fetch, waiting for the registry as long as it takes.
-    fn decode(&mut self, count: usize) -> Result<Decoded, IngestError> {
-        let mut backoff = Backoff::default();
-        let status = &self.kafka.status;
-        loop {
-            match self.decoder.decode(&self.fetch.records()[..count], &mut self.clock) {
-                Ok(decoded) => {
-                    status.recovered("registry");
-                    return Ok(decoded);
-                }
-                Err(DecodeError::AskRegistry { id, source }) => {
-                    status.trouble("registry", "RegistryUnreachable", format!("schema {id}: {source}"));
-                }
-                Err(error) => return Err(error.into()),
+/// Decodes records, waiting for the registry as long as it takes.
+fn decode(
+    kafka: &Kafka,
+    Decoding { decoder, clock }: &mut Decoding,
+    fetched: &[Record],
+) -> Result<Records, IngestError> {
+    let mut backoff = Backoff::default();
+    let status = &kafka.status;
+    loop {
+        match decoder.decode(fetched, clock) {
+            Ok(decoded) => {
+                status.recovered("registry");
+                return Ok(records(decoded));
             }
-            if self.kafka.stop.wait(backoff.next()) {
-                return Err(IngestError::Stopped);
+            Err(DecodeError::AskRegistry { id, source }) => {
+                status.trouble("registry", "RegistryUnreachable", format!("schema {id}: {source}"));
             }
+            Err(error) => return Err(error.into()),
+        }
+        if kafka.stop.wait(backoff.next()) {
+            return Err(IngestError::Stopped);
         }
     }
+}
+
+fn records(Decoded { batch, offsets, log_times, undecodable }: Decoded) -> Records {
+    let undecodable = undecodable.into_iter().map(|bad| Undecodable {
+        offset: Offset(bad.offset),
+        log_time: LogTime(bad.log_time),
+        reason: format!("{}: {}", bad.reason.code(), bad.reason),
+    });
+    Records { rows: batch, offsets, log_times, undecodable: undecodable.collect() }
 }
 
 fn reason_of(error: &FetchError) -> &'static str {

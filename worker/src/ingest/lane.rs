@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use stream_core::EventTime;
+use stream_core::Targets;
 
 use super::effects::Now;
 use super::idle::Idleness;
@@ -27,7 +27,7 @@ pub(super) enum Command {
     /// These partitions, of which it may own some, belong to somebody else as soon as `done` is dropped.
     Release(Vec<i32>, Arc<Done>),
     /// All partitions of a bounded run have been read; windows up to this time are to be closed.
-    Drain(EventTime),
+    Drain(Targets),
 }
 
 /// What a lane owns.
@@ -36,7 +36,7 @@ pub struct LaneWork {
     owned: BTreeMap<i32, Owned>,
     /// Partitions still to be taken over, with the time of the next try.
     waiting: BTreeMap<i32, u64>,
-    drain: Option<EventTime>,
+    drain: Option<Targets>,
     idleness: Idleness,
     last_cut: u64,
     last_report: u64,
@@ -48,9 +48,9 @@ impl LaneWork {
         self.waiting.insert(partition, 0);
     }
 
-    /// Windows up to `target` are to be closed, wherever everything has been read.
-    pub fn drain(&mut self, target: EventTime) {
-        self.drain = Some(target);
+    /// Windows up to `targets` are to be closed, wherever everything has been read.
+    pub fn drain(&mut self, targets: Targets) {
+        self.drain = Some(targets);
     }
 
     /// One turn: takes over what waits, reads a fetch of each partition, cuts when it is time. Whether there were records.

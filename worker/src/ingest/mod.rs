@@ -26,6 +26,7 @@ use thiserror::Error;
 
 use crate::checkpoint::Volume;
 use crate::decode::DecodeError;
+use crate::meaning::Previous;
 use crate::produce::ProduceError;
 use crate::quality::Quality;
 use crate::source::SourceError;
@@ -90,6 +91,17 @@ pub enum IngestError {
         /// How many the pipeline knows.
         partitions: usize,
     },
+    /// Windows of a meaning are open that the worker was not told of. The operator must give it the epochs.
+    #[error(
+        "partition {partition} has open windows of a meaning before revision {revision}, which is not known; give the worker the \
+         epochs of the pipeline"
+    )]
+    UnknownMeaning {
+        /// The partition.
+        partition: i32,
+        /// The pipeline's revision.
+        revision: i64,
+    },
     /// The topic was deleted and created again. The user must decide: restore the topic, or reset the group.
     #[error(
         "partition {partition} was read up to offset {position} of another topic '{topic}' (id {committed}, now {found}); \
@@ -117,7 +129,10 @@ impl IngestError {
     pub fn retry(&self) -> bool {
         match self {
             Self::Source(error) => error.retry(),
-            Self::SourceDataLost { .. } | Self::OtherTopic { .. } | Self::UnknownPartition { .. } => true,
+            Self::SourceDataLost { .. }
+            | Self::OtherTopic { .. }
+            | Self::UnknownPartition { .. }
+            | Self::UnknownMeaning { .. } => true,
             _ => false,
         }
     }
@@ -133,6 +148,7 @@ impl IngestError {
             Self::Source(SourceError::FindTopic { .. }) => "TopicMissing",
             Self::SourceDataLost { .. } | Self::OtherTopic { .. } => "SourceDataLost",
             Self::UnknownPartition { .. } => "UnknownPartition",
+            Self::UnknownMeaning { .. } => "UnknownMeaning",
             _ => "BrokerUnreachable",
         }
     }
@@ -157,6 +173,8 @@ pub struct Shared {
     pub plan: Arc<Plan>,
     /// Its meaning.
     pub program: Arc<Program>,
+    /// What windows before a boundary mean, if that is another meaning.
+    pub previous: Option<Arc<Previous>>,
     /// How many source partitions count, and from when.
     pub topology: Topology,
     /// The world.

@@ -3,7 +3,7 @@
 //!
 //! Both are functions of the log and the manifest: a restart alone comes to the same standstill, a changed rule does not.
 
-use stream_core::{Halt, Verdict, Verdicts};
+use stream_core::{Halt, Program, Verdict, Verdicts};
 
 use super::Shared;
 
@@ -14,8 +14,13 @@ pub(super) struct Standstill {
 }
 
 /// Why partition `partition` stands, if it does.
-pub(super) fn of(shared: &Shared, partition: i32, halt: Option<Halt>, batch: Verdicts) -> Option<Standstill> {
-    halt.map(|halt| stopped(shared, partition, halt)).or_else(|| runaway(shared, partition, batch))
+pub(super) fn of(
+    shared: &Shared,
+    partition: i32,
+    halt: Option<(&Program, Halt)>,
+    batch: Verdicts,
+) -> Option<Standstill> {
+    halt.map(|(program, halt)| stopped(program, partition, halt)).or_else(|| runaway(shared, partition, batch))
 }
 
 /// Tells it, or that it is over.
@@ -27,8 +32,8 @@ pub(super) fn tell(shared: &Shared, partition: i32, standstill: Option<&Standsti
     }
 }
 
-fn stopped(shared: &Shared, partition: i32, halt: Halt) -> Standstill {
-    let rule = &shared.program.rules[halt.rule];
+fn stopped(program: &Program, partition: i32, halt: Halt) -> Standstill {
+    let rule = &program.rules[halt.rule];
     let message = format!(
         "partition {partition} stands before offset {}: the record breaks rule '{}', expected {}; mend the rule, or give it another onViolation",
         halt.offset, rule.name, rule.expected

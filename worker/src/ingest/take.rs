@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use stream_core::{Lane, Offset, Partition, Point, Progress};
+use stream_core::{BeforeProgress, EventTime, Lane, Lanes, Offset, Partition, Point, Progress};
 
 use super::effects::{Commit, Ends, Now};
 use super::partition::{Owned, commit};
@@ -30,21 +30,23 @@ impl Owned {
         let topic_id = shared.broker.topic_id()?;
         let ends = shared.broker.ends(partition)?;
         let committed = shared.broker.committed(&[partition])?.pop().flatten();
-        let mut taken = progress(shared, partition, committed, ends.low, now);
+        let is_new = committed.is_none();
+        let taken = progress(shared, partition, committed, ends.low, now);
         expect_same_topic(shared, partition, &taken, topic_id.as_deref())?;
+        let mut taken = meaning(shared, partition, taken, is_new)?;
         taken.progress.incarnation += 1;
-        let (revision, idle) = (Some(shared.plan.revision), false);
-        let topic_id = topic_id.or(taken.topic_id);
-        let taken = CommittedProgress { topic_id, revision, idle, progress: taken.progress };
+        if let Some(before) = &mut taken.before {
+            before.progress.incarnation = taken.progress.incarnation;
+        }
+        taken.topic_id = topic_id.or(taken.topic_id);
+        (taken.revision, taken.idle) = (Some(shared.plan.revision), false);
         let mut keeper = keeper(shared, partition, taken.topic_id.as_deref());
-        let loaded = keeper.as_mut().and_then(|keeper| keeper.load(&shared.program, &taken.progress));
-        let from_checkpoint = loaded.is_some();
-        let lane = loaded.map_or_else(|| Lane::resume(shared.program.clone(), &taken.progress), Ok)?;
-        let from = lane.next_point();
-        expect_log(partition, &from, taken.progress.position, ends)?;
+        let (lanes, from_checkpoint) = lanes(shared, partition, &taken, keeper.as_mut())?;
+        let from = lanes.next_point();
+        expect_log(partition, &from, taken.position(), ends)?;
         commit(shared, partition, &taken)?;
-        tracing::info!(partition, from = from.offset.0, position = taken.progress.position.0, "taken over");
-        let mut owned = Self::start(shared, partition, taken, lane, keeper, now)?;
+        tracing::info!(partition, from = from.offset.0, position = taken.position().0, "taken over");
+        let mut owned = Self::start(shared, partition, taken, lanes, keeper, now)?;
         owned.from_checkpoint = from_checkpoint;
         owned.fence(shared)?;
         owned.resend_decree(shared)?;
@@ -59,7 +61,7 @@ impl Owned {
 fn progress(shared: &Shared, partition: i32, committed: Option<Commit>, low: Offset, now: Now) -> CommittedProgress {
     let start = |progress| {
         let revision = Some(shared.plan.revision);
-        CommittedProgress { progress, topic_id: None, revision, idle: false }
+        CommittedProgress { progress, topic_id: None, revision, idle: false, before: None }
     };
     let incarnation = ((now.wall - BEFORE_ALL) / MINUTE).max(0).cast_unsigned();
     let joined = Progress::join(low, shared.topology.joins(Partition(partition)));
@@ -69,6 +71,56 @@ fn progress(shared: &Shared, partition: i32, committed: Option<Commit>, low: Off
         tracing::warn!(partition, %error, "the progress is rebuilt from the start of the log");
         start(Progress { position, ..beginning })
     })
+}
+
+/// The progress in the meaning that the pipeline has, and in the one before while that has windows left here.
+///
+/// Where the new meaning begins is a fact of the log: before the first record of that log time none lies in a window that it remembers,
+/// unless further ahead than is allowed.
+fn meaning(
+    shared: &Shared,
+    partition: i32,
+    taken: CommittedProgress,
+    is_new: bool,
+) -> Result<CommittedProgress, IngestError> {
+    let revision = shared.plan.revision;
+    let Some(previous) = &shared.previous else {
+        let unknown = IngestError::UnknownMeaning { partition, revision };
+        return if taken.before.is_some() { Err(unknown) } else { Ok(taken) };
+    };
+    let change = &previous.change;
+    let is_over = taken.revision == Some(revision) && !is_new;
+    if taken.before.is_some() || is_over || shared.topology.joins(Partition(partition)) >= change.until {
+        return Ok(taken);
+    }
+    let since = taken.progress.position;
+    let first = shared.broker.offset_at(partition, change.begins())?.min(since);
+    tracing::info!(partition, since = since.0, first = first.0, until = change.until.0, "another meaning begins");
+    let progress = Progress { incarnation: taken.progress.incarnation, ..change.begin(first) };
+    let before = Some(BeforeProgress { progress: taken.progress, since });
+    Ok(CommittedProgress { progress, before, ..taken })
+}
+
+/// The lanes of what was committed, and whether a checkpoint made them. While two meanings have windows there are none: that is
+/// soon over, and a replay gives the same.
+fn lanes(
+    shared: &Shared,
+    partition: i32,
+    taken: &CommittedProgress,
+    keeper: Option<&mut Keeper>,
+) -> Result<(Lanes, bool), IngestError> {
+    let program = shared.program.clone();
+    // The keeper also removes what is of no use any more.
+    let loaded = keeper.and_then(|keeper| keeper.load(&program, &taken.progress));
+    if let Some(before) = &taken.before {
+        let revision = shared.plan.revision;
+        let previous = shared.previous.as_ref().ok_or(IngestError::UnknownMeaning { partition, revision })?;
+        return Ok((Lanes::resume(program, previous.change.clone(), &taken.progress, before)?, false));
+    }
+    let from_checkpoint = loaded.is_some();
+    let lane = loaded.map_or_else(|| Lane::resume(program, &taken.progress), Ok)?;
+    let floor = shared.previous.as_ref().map_or(EventTime::NEVER, |previous| previous.change.until);
+    Ok((lane.with_floor(floor).into(), from_checkpoint))
 }
 
 /// Whether the commit was made for the topic that is there now.
@@ -82,7 +134,7 @@ fn expect_same_topic(
         (Some(committed), Some(found)) if committed != found => Err(IngestError::OtherTopic {
             partition,
             topic: shared.plan.source.topic.clone(),
-            position: taken.progress.position.0,
+            position: taken.position().0,
             committed: committed.to_owned(),
             found: found.to_owned(),
         }),

@@ -71,6 +71,7 @@ pub(crate) struct PublishTask {
 pub(crate) struct PublishSettings {
     pub plan: std::sync::Arc<plan::Plan>,
     pub program: std::sync::Arc<stream_core::Program>,
+    pub previous: Option<std::sync::Arc<crate::meaning::Previous>>,
     pub topology: stream_core::Topology,
     /// The group under which progress is committed.
     pub group: String,
@@ -83,10 +84,11 @@ pub(crate) struct PublishSettings {
 
 impl PublishTask {
     pub(crate) fn new(settings: PublishSettings) -> Result<Self, PublishError> {
-        let PublishSettings { plan, program, topology, group, store, status, stop, quality, finish } = settings;
+        let PublishSettings { plan, program, previous, topology, group, store, status, stop, quality, finish } =
+            settings;
         let partials = Partials::new(&plan, &group)?;
         let (files, commits) = (Box::new(store), Box::new(partials.clone()));
-        let publisher = Publisher { plan, program, topology, files, commits, status, quality, stop };
+        let publisher = Publisher { plan, program, previous, topology, files, commits, status, quality, stop };
         Ok(Self { publisher, partials, finish })
     }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use plan::Plan;
 use schemas::report::{OutputReport, WaitingWindow};
 use schemas::wire::{BatchBody, Content, Record, Sender};
-use stream_core::{Collector, EventTime, Message, Offset, Partition, Program, Published};
+use stream_core::{Collector, CollectorProgress, EventTime, Message, Offset, Partition, Program, Published};
 
 use super::table::{self, Table, gold_prefix};
 use super::{PublishError, Publisher};
@@ -15,8 +16,11 @@ use crate::wire::{PartialError, read_partial, read_seal};
 /// The state of one partition.
 pub(super) struct Output {
     number: i32,
-    collector: Collector,
-    program: Arc<Program>,
+    now: Collecting,
+    /// The meaning before, until all its windows are published.
+    before: Option<Collecting>,
+    /// The revision with which the meaning began, as far as that is known.
+    meaning: Option<i64>,
     position: i64,
     windows: u64,
     reports: u64,
@@ -25,12 +29,39 @@ pub(super) struct Output {
     committed: Option<CommittedPublish>,
 }
 
+/// What one meaning's windows need to be completed.
+struct Collecting {
+    collector: Collector,
+    program: Arc<Program>,
+    plan: Arc<Plan>,
+}
+
+impl Collecting {
+    fn resume(program: &Arc<Program>, plan: &Arc<Plan>, publisher: &Publisher, progress: &CollectorProgress) -> Self {
+        let (program, plan) = (program.clone(), plan.clone());
+        let collector = Collector::resume_in(program.clone(), publisher.topology.clone(), progress);
+        Self { collector, program, plan }
+    }
+}
+
 impl Output {
     pub(super) fn resume(output: i32, publisher: &Publisher, taken: CommittedPublish) -> Self {
-        let program = publisher.program.clone();
-        let collector = Collector::resume_in(program.clone(), publisher.topology.clone(), &taken.progress);
-        let (position, files) = (taken.progress.anchor.0, taken.files);
-        Self { number: output, collector, program, position, windows: 0, reports: 0, files, committed: None }
+        let CommittedPublish { progress, files, meaning, before } = taken;
+        let before = publisher.previous.as_ref().zip(before);
+        let anchors = before.as_ref().map(|(_, before)| before.anchor).into_iter().chain([progress.anchor]);
+        Self {
+            number: output,
+            position: anchors.fold(progress.anchor, Offset::min).0,
+            now: Collecting::resume(&publisher.program, &publisher.plan, publisher, &progress),
+            before: before.map(|(previous, progress)| {
+                Collecting::resume(&previous.change.before, &previous.plan, publisher, &progress)
+            }),
+            meaning,
+            windows: 0,
+            reports: 0,
+            files,
+            committed: None,
+        }
     }
 
     pub(super) fn position(&self) -> i64 {
@@ -38,7 +69,12 @@ impl Output {
     }
 
     pub(super) fn reached(&self) -> CommittedPublish {
-        CommittedPublish { progress: self.collector.progress(), files: self.files.clone() }
+        CommittedPublish {
+            progress: self.now.collector.progress(),
+            files: self.files.clone(),
+            meaning: self.meaning,
+            before: self.before.as_ref().map(|before| before.collector.progress()),
+        }
     }
 
     pub(super) fn is_committed(&self, reached: &CommittedPublish) -> bool {
@@ -55,13 +91,13 @@ impl Output {
         let foreign = match Record::decode(value) {
             Ok(Record { from, content: Content::Report(body) }) => {
                 // After a fence the former owner may know less of the decrees than its successor, and report otherwise.
-                if self.collector.admits(message(at, from)) {
-                    self.write_report(publisher, from.partition, &body)?;
+                if self.now.collector.admits(message(at, from)) {
+                    self.write_report(publisher, from, &body)?;
                     publisher.quality.observe(from.partition, &body);
                 }
                 None
             }
-            Ok(record) => self.collect(at, &record).err().map(|error| error.to_string()),
+            Ok(record) => self.collect(publisher, at, &record).err().map(|error| error.to_string()),
             Err(error) => Some(error.to_string()),
         };
         if let Some(error) = foreign {
@@ -69,28 +105,52 @@ impl Output {
             let task = format!("partials {}", self.number);
             publisher.status.trouble(&task, "ForeignPartial", format!("{what} is left out: {error}"));
         }
-        self.collector.advance(Offset(at + 1));
-        Ok(())
-    }
-
-    fn collect(&mut self, at: i64, record: &Record) -> Result<(), PartialError> {
-        let (from, output) = (message(at, record.from), self.number as u32);
-        match &record.content {
-            Content::Partial(header, rows) => {
-                self.collector.partial(from, read_partial(header, rows, output, &self.program)?);
-            }
-            Content::Seal(body) => self.collector.seal(from, &read_seal(body, output)?),
-            Content::Fence => self.collector.fence(from),
-            Content::Report(_) => {}
+        for meaning in self.meanings() {
+            meaning.collector.advance(Offset(at + 1));
         }
         Ok(())
     }
 
-    fn write_report(&mut self, publisher: &Publisher, partition: i32, body: &BatchBody) -> Result<(), PublishError> {
-        let report = table::report(&publisher.plan, partition, body)?;
+    /// The meaning before, while it has windows, and the one that the pipeline has.
+    fn meanings(&mut self) -> impl Iterator<Item = &mut Collecting> {
+        self.before.iter_mut().chain([&mut self.now])
+    }
+
+    fn collect(&mut self, publisher: &Publisher, at: i64, record: &Record) -> Result<(), PartialError> {
+        let (from, output) = (message(at, record.from), self.number as u32);
+        if record.content == Content::Fence {
+            self.meanings().for_each(|meaning| meaning.collector.fence(from));
+            return Ok(());
+        }
+        let revision = record.from.revision;
+        let (meaning, until) = match (&mut self.before, &publisher.previous) {
+            (Some(before), Some(previous)) if previous.plan.revision == revision => (before, previous.change.until),
+            // What other meanings told cannot be completed any more.
+            _ if self.meaning.is_some_and(|meaning| revision < meaning) => return Ok(()),
+            _ => (&mut self.now, EventTime(i64::MAX)),
+        };
+        match &record.content {
+            Content::Partial(header, _) if header.start >= until.0 => {}
+            Content::Partial(header, rows) => {
+                meaning.collector.partial(from, read_partial(header, rows, output, &meaning.program)?);
+            }
+            Content::Seal(body) => {
+                let mut seal = read_seal(body, output)?;
+                seal.closed.retain(|closed| closed.window.start < until);
+                meaning.collector.seal(from, &seal);
+            }
+            Content::Fence | Content::Report(_) => {}
+        }
+        Ok(())
+    }
+
+    fn write_report(&mut self, publisher: &Publisher, from: Sender, body: &BatchBody) -> Result<(), PublishError> {
+        let previous = publisher.previous.as_ref().filter(|previous| previous.plan.revision == from.revision);
+        let plan = previous.map_or(&publisher.plan, |previous| &previous.plan);
+        let report = table::report(plan, from.partition, body)?;
         write(publisher, &report)?;
         self.files[1] = Some(report.path());
-        if let Some(samples) = table::samples(&publisher.plan, partition, body)? {
+        if let Some(samples) = table::samples(plan, from.partition, body)? {
             write(publisher, &samples)?;
         }
         self.reports += 1;
@@ -99,56 +159,80 @@ impl Output {
 
     /// Writes every window that is complete.
     pub(super) fn write_complete(&mut self, publisher: &Publisher) -> Result<(), PublishError> {
+        let number = self.number;
+        let mut written = Vec::new();
+        for meaning in self.meanings() {
+            meaning.write_complete(publisher, number, &mut written)?;
+        }
+        self.windows += written.len() as u64;
+        self.files[0] = written.pop().or_else(|| self.files[0].take());
+        if let Some(divergence) = self.meanings().find_map(|meaning| meaning.collector.divergences().last()) {
+            let what = format!("output {number}");
+            publisher.status.trouble(&what, "Divergence", describe(divergence));
+        }
+        if let Some(previous) = &publisher.previous {
+            let closes = previous.change.closes();
+            self.before.take_if(|before| before.collector.published_until() >= closes);
+        }
+        Ok(())
+    }
+
+    pub(super) fn report(&self) -> OutputReport {
+        let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
+        let meanings = || self.before.iter().chain([&self.now]).map(|meaning| &meaning.collector);
+        let waiting = meanings().flat_map(Collector::waiting).map(|(window, unsealed)| WaitingWindow {
+            start: window.start.0,
+            end: window.end.0,
+            unsealed: unsealed.into_iter().map(|partition| partition.0).collect(),
+        });
+        let first = self.before.as_ref().unwrap_or(&self.now);
+        OutputReport {
+            output: self.number,
+            position: self.position,
+            published_until: time(first.collector.published_until()),
+            lost_until: meanings().map(Collector::lost_until).max().and_then(time),
+            windows_published: self.windows,
+            reports_published: self.reports,
+            waiting: waiting.collect(),
+            divergences: meanings().flat_map(Collector::divergences).map(describe).collect(),
+        }
+    }
+}
+
+impl Collecting {
+    /// Writes every window that is complete, and tells the files.
+    fn write_complete(
+        &mut self,
+        publisher: &Publisher,
+        output: i32,
+        written: &mut Vec<String>,
+    ) -> Result<(), PublishError> {
         for published in self.collector.complete()? {
-            let table = table::gold(&publisher.plan, &published, self.number)?;
-            if let Some(other) = self.foreign_file(publisher, &published, &table)? {
+            let table = table::gold(&self.plan, &published, output)?;
+            if let Some(other) = foreign_file(publisher, &published, output, &table)? {
                 let partition = published.sources.first().map_or(Partition(-1), |(partition, _)| *partition);
                 self.collector.diverge(published.window, partition, other, table.name);
                 continue;
             }
             write(publisher, &table)?;
-            self.files[0] = Some(table.path());
+            written.push(table.path());
             self.collector.published(published.window);
-            self.windows += 1;
-        }
-        if let Some(divergence) = self.collector.divergences().last() {
-            let what = format!("output {}", self.number);
-            publisher.status.trouble(&what, "Divergence", describe(divergence));
         }
         Ok(())
     }
+}
 
-    /// A file of the same window with another digest.
-    fn foreign_file(
-        &self,
-        publisher: &Publisher,
-        complete: &Published,
-        table: &Table,
-    ) -> Result<Option<String>, PublishError> {
-        let names = persist_sink(publisher, || publisher.files.names(&table.folder))?;
-        let prefix = gold_prefix(complete, self.number);
-        let foreign = |name: &String| name.starts_with(&prefix) && name.ends_with(".parquet") && *name != table.name;
-        Ok(names.into_iter().find(foreign))
-    }
-
-    pub(super) fn report(&self) -> OutputReport {
-        let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
-        let waiting = self.collector.waiting().map(|(window, unsealed)| WaitingWindow {
-            start: window.start.0,
-            end: window.end.0,
-            unsealed: unsealed.into_iter().map(|partition| partition.0).collect(),
-        });
-        OutputReport {
-            output: self.number,
-            position: self.position,
-            published_until: time(self.collector.published_until()),
-            lost_until: time(self.collector.lost_until()),
-            windows_published: self.windows,
-            reports_published: self.reports,
-            waiting: waiting.collect(),
-            divergences: self.collector.divergences().iter().map(describe).collect(),
-        }
-    }
+/// A file of the same window with another digest.
+fn foreign_file(
+    publisher: &Publisher,
+    complete: &Published,
+    output: i32,
+    table: &Table,
+) -> Result<Option<String>, PublishError> {
+    let names = persist_sink(publisher, || publisher.files.names(&table.folder))?;
+    let prefix = gold_prefix(complete, output);
+    let foreign = |name: &String| name.starts_with(&prefix) && name.ends_with(".parquet") && *name != table.name;
+    Ok(names.into_iter().find(foreign))
 }
 
 fn message(at: i64, from: Sender) -> Message {

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use plan::Plan;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use stream_core::{CollectorProgress, Offset, Program, Topology};
+use stream_core::{CollectorProgress, EventTime, Offset, Program, Topology};
 
 use super::PublishError;
 use super::effects::{Commits, Files};
 use super::output::{Output, persist_sink};
+use crate::meaning::Previous;
 use crate::progress::{CommittedPublish, decode_publish, encode_publish};
 use crate::quality::Quality;
 use crate::source::{WhoActs, classify};
@@ -26,6 +27,8 @@ pub struct Publisher {
     pub plan: Arc<Plan>,
     /// Its meaning.
     pub program: Arc<Program>,
+    /// What windows before a boundary mean, if that is another meaning.
+    pub previous: Option<Arc<Previous>>,
     /// How many source partitions a window waits for.
     pub topology: Topology,
     /// Where tables go.
@@ -120,23 +123,46 @@ impl Publisher {
     fn taken_up(&self, output: i32, committed: Option<(Offset, String)>) -> Result<CommittedPublish, PublishError> {
         let partitions = self.topology.partitions();
         let low = self.persist("the log start", || self.commits.low(output))?;
-        let anew = CommittedPublish { progress: CollectorProgress::start(low, partitions), files: [None, None] };
-        let Some((position, metadata)) = committed else { return Ok(anew) };
-        let taken = decode_publish(position, &metadata, partitions)
+        let anew = |progress| CommittedPublish { progress, files: [None, None], meaning: None, before: None };
+        let start = anew(CollectorProgress::start(low, partitions));
+        let Some((position, metadata)) = committed else { return Ok(self.changed(start, true)) };
+        let mut taken = decode_publish(position, &metadata, partitions)
             .map_err(|source| PublishError::ReadProgress { output, source })?;
         if let Some(missing) = self.missing(&taken)? {
             let from = low.0;
             tracing::warn!(output, missing, from, "the store lacks what was written last: all is written again");
-            return Ok(anew);
+            return Ok(self.changed(CommittedPublish { meaning: taken.meaning, ..start }, true));
         }
-        if low <= taken.progress.anchor {
-            return Ok(taken);
+        for progress in [Some(&mut taken.progress), taken.before.as_mut()].into_iter().flatten() {
+            if progress.anchor < low {
+                let (anchor, low) = (progress.anchor.0, low.0);
+                tracing::warn!(output, anchor, low, "the partials topic has lost what was not published yet");
+                let CollectorProgress { position, anchor, sealed, is_cut, .. } = start.progress.clone();
+                *progress = CollectorProgress { position, anchor, sealed, is_cut, ..progress.clone() };
+            }
         }
-        let (anchor, low) = (taken.progress.anchor.0, low.0);
-        tracing::warn!(output, anchor, low, "the partials topic has lost what was not published yet");
-        let CollectorProgress { position, anchor, sealed, is_cut, .. } = anew.progress;
-        let progress = CollectorProgress { position, anchor, sealed, is_cut, ..taken.progress };
-        Ok(CommittedPublish { progress, files: taken.files })
+        Ok(self.changed(taken, false))
+    }
+
+    /// The same with the meaning that begins, if it is not the one that was committed: its windows are all behind the boundary, and all
+    /// that is told of them comes from here on, for its workers start when those of the meaning before have ended. When everything is read
+    /// `is_anew`, both are read from the beginning.
+    fn changed(&self, taken: CommittedPublish, is_anew: bool) -> CommittedPublish {
+        let Some(previous) = &self.previous else { return taken };
+        let meaning = Some(self.plan.revision);
+        if taken.meaning == meaning && !is_anew {
+            return taken;
+        }
+        let before = taken.progress;
+        let progress = CollectorProgress {
+            anchor: before.position,
+            published_until: previous.change.until,
+            lost_until: EventTime::NEVER,
+            is_cut: is_anew && before.is_cut,
+            sealed: vec![EventTime::NEVER; before.sealed.len()],
+            ..before.clone()
+        };
+        CommittedPublish { progress, before: Some(before), meaning, ..taken }
     }
 
     /// A file that the commit names and the store does not have.

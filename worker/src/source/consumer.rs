@@ -169,6 +169,22 @@ impl Consumer {
         Ok(Watermarks { low, high })
     }
 
+    /// The first offset of a record whose timestamp is at or after `time` (milliseconds since the epoch); `None` when there is none.
+    pub fn offset_at(&self, partition: i32, time: i64, wait: Duration) -> Result<Option<i64>, SourceError> {
+        let failed = |source| SourceError::AskWatermarks { partition, source };
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic, partition, Offset::Offset(time)).map_err(failed)?;
+        let answer = self.base.offsets_for_times(list, wait).map_err(failed)?;
+        self.base.context().answered();
+        let element = answer.find_partition(&self.topic, partition);
+        let element = element.ok_or_else(|| failed(KafkaError::OffsetFetch(Code::UnknownPartition)))?;
+        element.error().map_err(failed)?;
+        Ok(match element.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        })
+    }
+
     /// What the group has committed for these partitions, in their order.
     pub fn committed_with_metadata(&self, partitions: &[i32], wait: Duration) -> Result<Vec<Committed>, SourceError> {
         let failed = |source| SourceError::AskCommitted { source };

@@ -26,6 +26,17 @@ pub fn window_after(window: WindowPlan, time: i64) -> i64 {
     window.offset_ms + (index + 1) * window.size_ms
 }
 
+/// Most windows that a boundary is put off for the grids of both meanings to meet.
+const MOST_WINDOWS: usize = 1_000;
+
+/// The first start of a window in both meanings at or after `from`, which is one of the new meaning. If the grids do not meet soon it is
+/// `from`, and the last window of the meaning before reaches beyond it.
+pub fn on_both_grids(new: WindowPlan, old: WindowPlan, from: i64) -> i64 {
+    let starts = (0..).map(|number: i64| from + number * new.size_ms).take(MOST_WINDOWS);
+    let mut common = starts.filter(|start| (start - old.offset_ms).rem_euclid(old.size_ms) == 0);
+    common.next().unwrap_or(from)
+}
+
 /// Decides by the reports of all workers; by the clock where none can be had.
 pub fn boundary(plan: &Plan, partitions: u32, facts: &Facts<'_>) -> Boundary {
     let by_clock = facts.now + plan.max_future_skew_ms;
@@ -70,4 +81,23 @@ pub fn is_published(reports: &[&WorkerReport], partitions: u32, until: i64) -> b
     (0..partitions as i32).all(sealed)
         && outputs.peek().is_some()
         && outputs.all(|output| output.published_until.is_some_and(|published| published >= until))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boundary_lies_on_both_grids_where_they_meet() {
+        let grid = |size_ms, offset_ms| WindowPlan { size_ms, offset_ms };
+        let cases = [
+            (grid(300, 0), grid(300, 0), 600, 600),
+            (grid(420, 0), grid(300, 0), 420, 2100),
+            (grid(60, 0), grid(300, 20), 60, 60),
+            (grid(60, 20), grid(300, 20), 80, 320),
+        ];
+        for (new, old, from, expected) in cases {
+            assert_eq!(on_both_grids(new, old, from), expected, "{new:?} after {old:?}");
+        }
+    }
 }

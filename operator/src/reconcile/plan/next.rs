@@ -3,11 +3,12 @@
 //! Kept true: a change of meaning or of topology takes effect at a recorded boundary; what cannot be decided yet leaves the
 //! configuration in force as it is and says why.
 
+use plan::WindowPlan;
 use schemas::epochs::{Epochs, PreviousMeaning, TopologyEpoch};
 use schemas::spec::{AnalyticsPipelineSpec, OnViolation, Rule};
 use schemas::status::Reason;
 
-use super::boundary::{Boundary, boundary, is_published};
+use super::boundary::{Boundary, boundary, is_published, on_both_grids};
 use super::config::{Config, Stored};
 use super::{Facts, Held, SchemaVerdict};
 use crate::reconcile::validate::Valid;
@@ -90,7 +91,9 @@ fn successor(valid: &Valid, running: &Config, facts: &Facts<'_>) -> Result<Epoch
         grow(&mut epochs.topology, partitions, new.source.topic.partitions, from);
     }
     if changes {
-        epochs.previous = Some(PreviousMeaning { until: from, spec: old.clone() });
+        let (size_ms, offset_ms) = (old.window.size.millis(), old.window.offset.millis());
+        let until = on_both_grids(valid.plan.window, WindowPlan { size_ms, offset_ms }, from);
+        epochs.previous = Some(PreviousMeaning { until, spec: old.clone() });
     }
     Ok(epochs)
 }

@@ -30,12 +30,17 @@ impl Lane {
         self.batch_before = None;
         self.watermark = self.watermark.max(decree.watermark);
         self.seal(decree.at, loud, out)?;
+        self.note(decree);
+        Ok(())
+    }
+
+    /// Keeps a decree that holds from here on.
+    pub(super) fn note(&mut self, decree: Decree) {
         self.history = self.history.with(&decree);
         // One for each position is enough, the last.
         self.decrees.retain(|earlier| earlier.at != decree.at);
         self.decrees.push(decree);
         self.forget_decrees();
-        Ok(())
     }
 
     /// Forgets the decrees that the anchor's watermark holds, so that they do not pile up (L8).
@@ -63,15 +68,16 @@ impl Lane {
         }
         let mut closed = Vec::new();
         for open in self.windows.close(until) {
-            if loud {
+            if loud && open.window.start >= self.floor {
                 let (partials, windows) = self.fold.partials(&open, at, &self.groups)?;
                 out.items.extend(partials.into_iter().map(Emission::Partial));
                 closed.extend(windows);
             }
             self.fold.release(&open);
         }
-        if loud {
-            out.items.push(Emission::Seal(Seal { after: self.sealed, until, at, closed }));
+        if loud && until > self.floor {
+            let after = self.sealed.max(self.floor);
+            out.items.push(Emission::Seal(Seal { after, until, at, closed }));
         }
         self.sealed = until;
         self.next_seal = after(until, self.program.windows.size);

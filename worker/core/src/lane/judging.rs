@@ -48,6 +48,7 @@ impl Lane {
         let reason = unsound.then(|| self.objection(row, time, LogTime(log_time), pass));
         if let Some(Reason::Rule(rule)) = reason
             && self.program.rules[rule].consequence == Consequence::Stop
+            && theirs(pass, offset).is_none()
         {
             pass.halt = Some(Halt { offset, rule });
             return Ok(());
@@ -60,6 +61,7 @@ impl Lane {
             }
             None => self.valid_row(row, time, pass),
         };
+        let verdict = tell(pass, offset, verdict);
         self.conclude(verdict, offset, log_time);
         #[cfg(feature = "mutants")]
         if crate::mutants::is(crate::mutants::Mutant::CloseAtFetchEnd) {
@@ -75,7 +77,8 @@ impl Lane {
     pub(super) fn undecodable(&mut self, bad: &Undecodable, pass: &mut Pass<'_>) -> Result<(), Error> {
         self.arrive(bad.offset, bad.log_time.0, pass)?;
         self.refuse(bad.offset, Reason::Undecodable(bad.reason.clone()), &mut pass.out);
-        self.conclude(Verdict::Undecodable, bad.offset, bad.log_time.0);
+        let verdict = tell(pass, bad.offset, Verdict::Undecodable);
+        self.conclude(verdict, bad.offset, bad.log_time.0);
         Ok(())
     }
 
@@ -88,11 +91,22 @@ impl Lane {
             self.late_row(row, time, pass);
             Verdict::Late
         } else {
-            self.remember(row, time, pass)
+            self.own(row, time, pass)
         };
         self.latest = self.latest.max(time);
         self.watermark = self.watermark.max(time.minus(self.program.delay));
         verdict
+    }
+
+    /// A record that is not late by the watermark. In a window of another meaning it is remembered, and late all the same.
+    #[inline]
+    fn own(&mut self, row: usize, time: EventTime, pass: &mut Pass<'_>) -> Verdict {
+        let verdict = self.remember(row, time, pass);
+        if time >= self.floor || self.program.windows.floor(time) >= self.floor {
+            return verdict;
+        }
+        self.late_row(row, time, pass);
+        Verdict::Late
     }
 
     #[inline]
@@ -169,4 +183,21 @@ impl Lane {
         self.last_log_time = LogTime(log_time);
         self.position = Offset(offset.0 + 1);
     }
+}
+
+/// The verdict of the lane beside this one, if that is the one that counts.
+#[inline]
+fn theirs(pass: &Pass<'_>, offset: Offset) -> Option<Verdict> {
+    let theirs = pass.theirs?;
+    theirs.binary_search_by_key(&offset.0, |(offset, _)| *offset).ok().map(|at| theirs[at].1)
+}
+
+/// Tells the lane beside this one of a verdict; gives the one that counts.
+#[inline]
+fn tell(pass: &mut Pass<'_>, offset: Offset, verdict: Verdict) -> Verdict {
+    if pass.theirs.is_none() {
+        return verdict;
+    }
+    pass.out.verdicts.push((offset.0, verdict));
+    theirs(pass, offset).unwrap_or(verdict)
 }
