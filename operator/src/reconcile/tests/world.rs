@@ -43,11 +43,9 @@ fn refused<T>(code: u16, reason: &str) -> Result<T, ClusterError> {
     Err(ClusterError::Refuse { code, reason: reason.to_owned(), message: reason.to_owned() })
 }
 
-fn matches(object: &Value, selector: &str) -> bool {
-    selector
-        .split(',')
-        .filter_map(|term| term.split_once('='))
-        .all(|(key, value)| object["metadata"]["labels"][key] == value)
+fn is_of(object: &Value, pipeline: &str) -> bool {
+    let labels = &object["metadata"]["labels"];
+    labels[names::MANAGED_BY.0] == names::MANAGED_BY.1 && labels[names::PIPELINE] == pipeline
 }
 
 impl MemoryWorld {
@@ -211,9 +209,13 @@ impl Cluster for MemoryWorld {
         Ok(self.object(kind, name).map(Object))
     }
 
-    async fn list(&self, kind: Kind, _: &str, selector: &str) -> Result<Vec<Object>, ClusterError> {
+    async fn pipeline(&self, _: &str, name: &str) -> Result<Option<Object>, ClusterError> {
+        Ok(self.object(Kind::Pipeline, name).map(Object))
+    }
+
+    async fn labelled(&self, kind: Kind, _: &str, pipeline: &str) -> Result<Vec<Object>, ClusterError> {
         let state = self.lock();
-        let of_kind = state.objects.iter().filter(|((of, _), object)| *of == kind && matches(object, selector));
+        let of_kind = state.objects.iter().filter(|((of, _), object)| *of == kind && is_of(object, pipeline));
         Ok(of_kind.map(|(_, object)| Object(object.clone())).collect())
     }
 
@@ -455,8 +457,12 @@ impl Cluster for Crashing<'_> {
         self.around(self.world.get(kind, namespace, name)).await
     }
 
-    async fn list(&self, kind: Kind, namespace: &str, selector: &str) -> Result<Vec<Object>, ClusterError> {
-        self.around(self.world.list(kind, namespace, selector)).await
+    async fn pipeline(&self, namespace: &str, name: &str) -> Result<Option<Object>, ClusterError> {
+        self.around(self.world.pipeline(namespace, name)).await
+    }
+
+    async fn labelled(&self, kind: Kind, namespace: &str, pipeline: &str) -> Result<Vec<Object>, ClusterError> {
+        self.around(self.world.labelled(kind, namespace, pipeline)).await
     }
 
     async fn serves(&self, kind: Kind) -> Result<bool, ClusterError> {
