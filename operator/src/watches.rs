@@ -84,7 +84,7 @@ impl Watches {
 
     /// The pipelines to look at, for one reader.
     pub fn touched(&mut self) -> impl Stream<Item = ObjectRef<Known>> + Send + 'static {
-        self.touched.take().map(StreamExt::boxed).unwrap_or_else(|| futures::stream::pending().boxed())
+        self.touched.take().map_or_else(|| futures::stream::pending().boxed(), StreamExt::boxed)
     }
 
     /// Waits until a watch ends, which none does by itself.

@@ -24,7 +24,7 @@ const LATE: Duration = Duration::from_mins(1);
 /// What is known of all watched kinds.
 #[derive(Debug)]
 pub struct Cache {
-    shelves: Mutex<HashMap<Kind, Shelf>>,
+    kinds: Mutex<HashMap<Kind, Shelf>>,
     filled: watch::Sender<usize>,
 }
 
@@ -51,26 +51,26 @@ struct Known {
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { shelves: Mutex::default(), filled: watch::Sender::new(0) }
+        Self { kinds: Mutex::default(), filled: watch::Sender::new(0) }
     }
 }
 
 impl Cache {
     fn lock(&self) -> MutexGuard<'_, HashMap<Kind, Shelf>> {
-        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes in what a watch tells.
     pub fn told(&self, kind: Kind, event: &Event<Object>) {
-        let mut shelves = self.lock();
-        let shelf = shelves.entry(kind).or_default();
+        let mut all = self.lock();
+        let of_kind = all.entry(kind).or_default();
         match event {
-            Event::Init => shelf.objects.values_mut().for_each(|known| known.doubtful = true),
-            Event::InitApply(object) | Event::Apply(object) => shelf.put(object),
-            Event::Delete(object) => shelf.take(object),
+            Event::Init => of_kind.objects.values_mut().for_each(|known| known.doubtful = true),
+            Event::InitApply(object) | Event::Apply(object) => of_kind.put(object),
+            Event::Delete(object) => of_kind.take(object),
             Event::InitDone => {
-                shelf.objects.retain(|_, known| !known.doubtful);
-                if !std::mem::replace(&mut shelf.filled, true) {
+                of_kind.objects.retain(|_, known| !known.doubtful);
+                if !std::mem::replace(&mut of_kind.filled, true) {
                     self.filled.send_modify(|kinds| *kinds += 1);
                 }
             }
@@ -84,14 +84,14 @@ impl Cache {
 
     /// The API server no longer knows the kind.
     pub fn unknown(&self, kind: Kind) {
-        if self.lock().remove(&kind).is_some_and(|shelf| shelf.filled) {
+        if self.lock().remove(&kind).is_some_and(|of_kind| of_kind.filled) {
             self.filled.send_modify(|kinds| *kinds -= 1);
         }
     }
 
     /// Whether a watch has told of all objects of the kind.
     pub fn knows(&self, kind: Kind) -> bool {
-        self.lock().get(&kind).is_some_and(|shelf| shelf.filled)
+        self.lock().get(&kind).is_some_and(|of_kind| of_kind.filled)
     }
 
     /// Waits until that is so for all of these.
@@ -112,15 +112,15 @@ impl Cache {
 
     /// The objects that are labelled as the pipeline's.
     pub fn list(&self, kind: Kind, namespace: &str, pipeline: &str) -> Vec<Object> {
-        let shelves = self.lock();
-        let Some(shelf) = shelves.get(&kind) else { return Vec::new() };
-        let of_namespace = shelf
+        let all = self.lock();
+        let Some(of_kind) = all.get(&kind) else { return Vec::new() };
+        let of_namespace = of_kind
             .objects
             .range((namespace.to_owned(), String::new())..)
             .take_while(|((namespace_of, _), _)| namespace_of == namespace);
         let of_pipeline = of_namespace.filter(|(_, known)| known.pipeline.as_deref() == Some(pipeline));
         let texts: Vec<Arc<str>> = of_pipeline.map(|(_, known)| known.text.clone()).collect();
-        drop(shelves);
+        drop(all);
         texts.iter().map(|text| object(text)).collect()
     }
 }

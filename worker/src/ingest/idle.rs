@@ -110,15 +110,16 @@ mod tests {
 
     use super::*;
 
-    fn committed(latest: EventTime, watermark: i64, idle: bool) -> Option<CommittedProgress> {
+    fn committed(latest: EventTime, watermark: i64, idle: bool) -> CommittedProgress {
         let progress = Progress { latest, ..Progress::join(Offset(0), EventTime(watermark)) };
-        Some(CommittedProgress { progress, topic_id: None, revision: None, idle })
+        CommittedProgress { progress, topic_id: None, revision: None, idle }
     }
 
     #[test]
     fn a_partition_that_has_just_joined_raises_no_other() {
-        let (idle, busy) = (committed(EventTime(900), 300, true), committed(EventTime(800), 200, false));
-        let joined = |idle| committed(EventTime::NEVER, 1_000, idle);
+        let idle = Some(committed(EventTime(900), 300, true));
+        let busy = Some(committed(EventTime(800), 200, false));
+        let joined = |idle| Some(committed(EventTime::NEVER, 1_000, idle));
         assert_eq!(least_busy(&[idle.clone(), busy.clone()]), Some(EventTime(200)));
         assert_eq!(least_busy(&[idle.clone(), joined(false)]), Some(EventTime::NEVER));
         assert_eq!(least_busy(&[idle.clone(), busy, joined(true)]), Some(EventTime(200)));

@@ -2,6 +2,7 @@
 
 mod crash;
 mod life;
+mod template;
 mod world;
 
 use std::sync::{Arc, OnceLock};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use plan::TopicPlan;
-use schemas::report::{OutputReport, PartitionReport, WorkerReport};
+use schemas::report::{OutputReport, PartitionReport, Trouble, WorkerReport};
 use schemas::status::AnalyticsPipelineStatus;
 use serde_json::{Value, json};
 
@@ -31,6 +31,7 @@ pub(super) struct State {
     pub(super) registry_away: bool,
     pub(super) latest: Option<i64>,
     pub(super) broken_image: Option<String>,
+    pub(super) troubles: Vec<Trouble>,
     writes: Vec<String>,
     made: u64,
 }
@@ -399,6 +400,7 @@ impl Workers for MemoryWorld {
             worker: format!("revenue-5m-{ordinal}"),
             partitions: (0..partitions).filter(|partition| partition % pods.max(1) == ordinal).map(of).collect(),
             outputs: outputs.into_iter().collect(),
+            troubles: state.troubles.clone(),
             ..WorkerReport::default()
         })
     }
