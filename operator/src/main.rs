@@ -4,12 +4,12 @@
 //!
 //! | group | resources | verbs |
 //! |---|---|---|
-//! | `sluice.dev` | `analyticspipelines` | get, list, watch, patch |
+//! | `sluice.dev` | `analyticspipelines` | list, watch, patch |
 //! | `sluice.dev` | `analyticspipelines/status` | patch |
 //! | core | `configmaps`, `services`, `serviceaccounts` | get, list, watch, create, patch, delete |
 //! | core | `secrets` | get |
-//! | core | `pods` | get, list, watch, delete |
-//! | core | `persistentvolumeclaims` | get, list, watch, patch |
+//! | core | `pods` | list, watch, delete |
+//! | core | `persistentvolumeclaims` | list, watch, patch |
 //! | core | `events` | list |
 //! | `events.k8s.io` | `events` | create |
 //! | `apps` | `statefulsets` | get, list, watch, create, patch, delete |

@@ -263,12 +263,24 @@ fn a_change_of_meaning_without_a_revision_is_held() {
 }
 
 #[test]
-fn a_manifest_that_cannot_run_is_told_with_its_place_and_leaves_the_workers_alone() {
+fn a_manifest_that_cannot_run_is_told_with_its_place_and_undoes_nothing() {
     let world = running();
-    let before = set(&world);
-    world.edit(|pipeline| pipeline["spec"]["filter"] = json!("no_such_field > 1"));
+    world.edit(|pipeline| pipeline["spec"]["workers"]["replicas"] = json!(2));
     converge(&world);
-    assert_eq!(set(&world), before);
+    let all = |world: &MemoryWorld| {
+        let state = world.lock();
+        let mut objects = state.objects.clone();
+        objects.remove(&(Kind::Pipeline, "revenue-5m".to_owned()));
+        (objects, state.topics.clone(), state.subjects.clone())
+    };
+    let before = all(&world);
+    world.edit(|pipeline| {
+        pipeline["spec"]["filter"] = json!("no_such_field > 1");
+        pipeline["spec"]["workers"]["replicas"] = json!(1);
+        pipeline["spec"]["deadLetter"]["topic"]["name"] = json!("elsewhere");
+    });
+    converge(&world);
+    assert_eq!(all(&world), before);
     let ready = world.condition("Ready");
     assert!(ready.starts_with("False InvalidSpec: SL0302 spec.filter:"), "{ready}");
 }
