@@ -82,6 +82,7 @@ kind: ## a kind cluster with Sluice on it, for people with Docker
 bench: setup-test build ## events per CPU-second, beside consuming alone
 	bin/sluice-bench core
 	bin/sluice-bench e2e
+	bin/sluice-bench resident
 
 generate: setup-build ## write the files that follow from the types again: crds/ and docs/reference/
 	SLUICE_GENERATE=1 cargo test --workspace --test generated
