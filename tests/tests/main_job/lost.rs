@@ -59,7 +59,7 @@ fn a_commit_for_another_topic_stops_its_partition_alone() -> Result<()> {
     let worker = start(&plan)?;
     let trouble = until("the partition is told", || {
         ensure!(!worker.is_ended(), "the worker has ended");
-        Ok(worker.report().troubles.into_iter().find(|trouble| trouble.reason == "SourceDataLost"))
+        Ok(worker.report().troubles.into_iter().find(|trouble| trouble.reason == "TopicRecreated"))
     })?;
     for words in ["partition 0 ", "of another topic 'sales.events.v1'", &"f".repeat(32), &id, "to begin anew"] {
         ensure!(trouble.message.contains(words), "'{words}' is missing: {trouble:?}");
