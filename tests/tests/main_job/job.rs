@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use plan::Plan;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::Offset;
 use schemas::report::WorkerReport;
 use schemas::spec::AnalyticsPipeline;
 use serde_json::Value;
@@ -86,10 +85,7 @@ impl Job {
 
     /// Where a group goes on reading each source partition; partitions without a commit are left out.
     pub fn committed(&self, plan: &Plan, group: &str) -> Result<BTreeMap<i32, i64>> {
-        let asker: BaseConsumer = self.kafka.client().set("group.id", group).create()?;
-        let mut wanted = TopicPartitionList::new();
-        wanted.add_partition_range(&plan.source.topic, 0, plan.source.partitions as i32 - 1);
-        let answer = asker.committed_offsets(wanted, PATIENCE)?;
+        let answer = self.kafka.committed(group, &plan.source.topic, plan.source.partitions as i32)?;
         let offset = |of: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match of.offset() {
             Offset::Offset(offset) => Some((of.partition(), offset)),
             _ => None,
