@@ -25,7 +25,7 @@ pub mod validate;
 use std::time::Duration;
 
 use schemas::spec::DeletionPolicy;
-use schemas::status::{AnalyticsPipelineStatus, ConditionType, Reason};
+use schemas::status::{AnalyticsPipelineStatus, ConditionStatus, ConditionType, Reason};
 use thiserror::Error;
 
 use self::apply::Deeds;
@@ -232,9 +232,11 @@ async fn tell<W: World>(
     Ok(quiet && deeds.is_none_or(|deeds| !deeds.changed()))
 }
 
-/// Whether nothing is on its way. What waits for a person is looked at no more often than what runs.
+/// Whether nothing is on its way or about to be known. What waits for a person is looked at no more often than what runs.
 fn is_quiet(status: &AnalyticsPipelineStatus) -> bool {
-    status::find(status, ConditionType::Reconciling).is_none()
+    let is = |kind| status::find(status, kind).is_some_and(|condition| condition.status == ConditionStatus::True);
+    let runs = is(ConditionType::Ready) && !is(ConditionType::Reconciling);
+    runs || is(ConditionType::Stalled)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod crash;
 mod life;
+mod looks;
 mod template;
 mod world;
 

@@ -32,6 +32,10 @@ pub(super) struct State {
     pub(super) latest: Option<i64>,
     pub(super) broken_image: Option<String>,
     pub(super) troubles: Vec<Trouble>,
+    /// How much later than [`NOW`] it is, milliseconds.
+    pub(super) later: i64,
+    /// How often topics and the subject were looked at.
+    pub(super) looks: (u32, u32),
     writes: Vec<String>,
     made: u64,
 }
@@ -316,7 +320,8 @@ impl MemoryWorld {
 
 impl Broker for MemoryWorld {
     async fn topics(&self, _: &KafkaAccess, names: &[String]) -> Result<Vec<Option<TopicState>>, BrokerError> {
-        let state = self.reached()?;
+        let mut state = self.reached()?;
+        state.looks.0 += 1;
         Ok(names.iter().map(|name| state.topics.get(name).cloned()).collect())
     }
 
@@ -344,7 +349,8 @@ impl Broker for MemoryWorld {
 
 impl Registry for MemoryWorld {
     async fn subject(&self, _: &RegistryAccess, subject: &str, schema: &str) -> Result<SubjectState, RegistryError> {
-        let state = self.registry()?;
+        let mut state = self.registry()?;
+        state.looks.1 += 1;
         let Some((schemas, level)) = state.subjects.get(subject) else { return Ok(SubjectState::default()) };
         let id = schemas.iter().position(|known| known == schema).map(|at| at as u32 + 1);
         Ok(SubjectState { id, level: level.clone() })
@@ -408,7 +414,7 @@ impl Workers for MemoryWorld {
 
 impl Clock for MemoryWorld {
     fn now(&self) -> i64 {
-        NOW
+        NOW + self.lock().later
     }
 }
 
