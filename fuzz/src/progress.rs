@@ -1,7 +1,7 @@
 //! Committed metadata: what is read is written again as something that reads the same.
 
 use stream_core::Offset;
-use worker::progress::{decode, decode_collector, encode, encode_collector};
+use worker::progress::{decode, decode_publish, encode, encode_publish};
 
 /// The first eight bytes are the committed position (i64, little endian), the rest the metadata.
 pub fn probe(data: &[u8]) {
@@ -11,8 +11,8 @@ pub fn probe(data: &[u8]) {
         let again = decode(position, &encode(&read)).expect("what was written is read");
         assert_eq!(again, read);
     }
-    if let Ok(read) = decode_collector(position, &metadata, 3) {
-        let again = decode_collector(position, &encode_collector(&read), 3).expect("what was written is read");
+    if let Ok(read) = decode_publish(position, &metadata, 3) {
+        let again = decode_publish(position, &encode_publish(&read), 3).expect("what was written is read");
         assert_eq!(again, read);
     }
 }

@@ -37,13 +37,15 @@ pub fn all() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("checkpoint", "forty-records", checkpoint::seed()),
         ("progress", "ingest-v2", at(1234, PROGRESS)),
         ("progress", "ingest-v1", at(1234, OLD_PROGRESS)),
-        ("progress", "publish-v1", at(1234, PUBLISH_PROGRESS)),
+        ("progress", "publish-v1", at(1234, OLD_PUBLISH_PROGRESS)),
+        ("progress", "publish-v2", at(1234, PUBLISH_PROGRESS)),
     ]
 }
 
 const PROGRESS: &str = include_str!("../../tests/golden/progress-v2.txt");
 const OLD_PROGRESS: &str = include_str!("../../tests/golden/progress-v1.txt");
-const PUBLISH_PROGRESS: &str = include_str!("../../tests/golden/publish-progress-v1.txt");
+const PUBLISH_PROGRESS: &str = include_str!("../../tests/golden/publish-progress-v2.txt");
+const OLD_PUBLISH_PROGRESS: &str = include_str!("../../tests/golden/publish-progress-v1.txt");
 
 fn at(position: i64, metadata: &str) -> Vec<u8> {
     [&position.to_le_bytes()[..], metadata.trim_end().as_bytes()].concat()

@@ -142,8 +142,12 @@ pub struct OutputReport {
     pub output: i32,
     /// The next message to read.
     pub position: i64,
-    /// Windows that end by then are published.
+    /// Windows that end by then are published, or lost.
     pub published_until: Option<i64>,
+    /// Windows that end by then and are not in the store are lost: it had to be written again, and the partials topic no longer told
+    /// all of them. Absent when nothing is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_until: Option<i64>,
     /// Gold files written, or found written, since this worker took it up.
     pub windows_published: u64,
     /// Quality reports written, or found written, since then.

@@ -66,6 +66,10 @@ pub struct PartialHeader {
 /// A seal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealBody {
+    /// The seal before it: of windows that end later, up to `until`, this one tells everything. `i64::MIN` in a partition's first
+    /// seal; absent in those of versions that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<i64>,
     /// Windows that end by then are closed.
     pub until: i64,
     /// The position at which the seal was reached.
@@ -270,7 +274,7 @@ mod tests {
         };
         Record {
             from: Sender { partition: 2, incarnation: 1, revision: 1 },
-            content: Content::Seal(SealBody { until: 300, at: 11, closed: vec![closed] }),
+            content: Content::Seal(SealBody { after: Some(i64::MIN), until: 300, at: 11, closed: vec![closed] }),
         }
     }
 

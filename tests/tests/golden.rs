@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use schemas::wire::{Content, Record, Sender};
 use stream_core::{
-    BatchKey, CollectorProgress, Decree, Emission, EventTime, History, LogTime, Offset, Point, Progress,
+    BatchKey, CollectorProgress, Decree, Emission, EventTime, History, LogTime, Offset, Point, Progress, Seal,
 };
 use tests::sim::sample_emissions;
-use worker::progress::{self, CommittedProgress, ProgressError};
+use worker::progress::{self, CommittedProgress, CommittedPublish, ProgressError};
 use worker::wire::{partial_content, read_partial, read_seal, report_body, seal_body};
 
 fn path(name: &str) -> PathBuf {
@@ -76,18 +76,37 @@ fn progress_of_version_2_is_read_and_written() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn publish_progress_of_version_1_is_read_and_written() -> Result<()> {
-    let progress = CollectorProgress {
+fn published() -> CollectorProgress {
+    CollectorProgress {
         position: Offset(90),
         anchor: Offset(71),
         published_until: EventTime(1_795_392_060_000),
+        lost_until: EventTime::NEVER,
+        is_cut: false,
         sealed: vec![EventTime(1_795_392_070_000), EventTime(1_795_392_060_000), EventTime::NEVER],
         incarnations: vec![4, 1, 0],
-    };
-    let written = progress::encode_collector(&progress);
-    let text = String::from_utf8(golden("publish-progress-v1.txt", written.as_bytes())?)?;
-    assert_eq!(progress::decode_collector(Offset(90), &text, 3)?, progress);
+    }
+}
+
+#[test]
+fn publish_progress_of_version_1_is_read() -> Result<()> {
+    let text = String::from_utf8(golden("publish-progress-v1.txt", b"")?)?;
+    // That version knew no files.
+    let expected = CommittedPublish { progress: published(), files: [None, None] };
+    assert_eq!(progress::decode_publish(Offset(90), &text, 3)?, expected);
+    Ok(())
+}
+
+#[test]
+fn publish_progress_of_version_2_is_read_and_written() -> Result<()> {
+    let gold = "gold/revenue-5m/date=2026-11-23/w=20261123T101500Z-q0-00112233445566778899aabbccddeeff.parquet";
+    let report = "dq/revenue-5m/metrics/batch_id=2-1024/report.parquet";
+    let files = [gold, report].map(|file| Some(file.to_owned()));
+    let lost_until = EventTime(1_795_391_760_000);
+    let committed = CommittedPublish { progress: CollectorProgress { lost_until, ..published() }, files };
+    let written = progress::encode_publish(&committed);
+    let text = String::from_utf8(golden("publish-progress-v2.txt", written.as_bytes())?)?;
+    assert_eq!(progress::decode_publish(Offset(90), &text, 3)?, committed);
     assert_eq!(written, text, "a format that changes needs a new version");
     Ok(())
 }
@@ -101,6 +120,15 @@ fn foreign_progress_is_refused() {
         let refused = matches!(&read, Err(ProgressError::OtherVersion { .. } | ProgressError::ParseField { .. }));
         assert!(refused, "'{text}' is read as {read:?}");
     }
+}
+
+/// A seal that does not say which one it follows is taken to follow on nothing that could have been told.
+fn read_older_seal(name: &str, from: Sender, seal: &Seal) -> Result<()> {
+    let read = Record::decode(&golden(&format!("{name}-v1.bin"), b"")?)?;
+    let Content::Seal(body) = &read.content else { panic!("{name} is {read:?}") };
+    ensure!((read.from, body.after) == (from, None), "{name} is {read:?}");
+    assert_eq!(read_seal(body, 0)?, Seal { after: seal.until, ..seal.clone() }, "{name}");
+    Ok(())
 }
 
 #[test]
@@ -119,7 +147,12 @@ fn partials_of_version_1_are_read_and_written() -> Result<()> {
         kinds[usize::from(!matches!(emission, Emission::Partial(_)))
             + usize::from(matches!(emission, Emission::Report(_)))] += 1;
         let record = Record { from, content };
-        let bytes = golden(&format!("{name}-v1.bin"), &record.encode()?)?;
+        if let Emission::Seal(seal) = &emission {
+            read_older_seal(&name, from, seal)?;
+        }
+        // Seals say since then which one they follow; who does not know that reads them as before.
+        let version = if matches!(emission, Emission::Seal(_)) { "v1-after" } else { "v1" };
+        let bytes = golden(&format!("{name}-{version}.bin"), &record.encode()?)?;
         let read = Record::decode(&bytes)?;
         ensure!(read.from == from, "{name} is from {:?}", read.from);
         match (&read.content, &emission) {

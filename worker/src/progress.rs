@@ -1,8 +1,9 @@
 //! Progress as text in Kafka's commit metadata (at most 4096 bytes). The offset itself is the commit's.
 //!
 //! The form is a version and then fields separated by spaces; a missing value is `-`. Ingest writes version 2 and reads 1 too,
-//! which lacks the topic's identity, the revision, the idle mark and the history; publish writes and reads version 1. A reader
-//! that finds another version or anything that does not parse says so, and the caller rebuilds from the start of the log.
+//! which lacks the topic's identity, the revision, the idle mark and the history. Publish writes version 2 and reads 1 too, which
+//! lacks the files and what is lost. A reader that finds another version or anything that does not parse says so, and the caller
+//! rebuilds from the start of the log.
 
 use std::str::FromStr;
 
@@ -122,9 +123,24 @@ pub fn watermark(position: i64, metadata: &str) -> Option<i64> {
     (watermark != EventTime::NEVER).then_some(watermark.0)
 }
 
+/// Everything that is committed for a partition of the partials topic.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CommittedPublish {
+    /// How far it has come.
+    pub progress: CollectorProgress,
+    /// The gold file and the quality report that were written last, by their paths in the store. A store without them is not the one
+    /// that the progress is about.
+    pub files: [Option<String>; 2],
+}
+
 /// Publish progress as metadata. Seals are written as the difference to the published horizon, to be short.
-pub fn encode_collector(progress: &CollectorProgress) -> String {
-    let mut text = format!("1 {} {}", progress.anchor, progress.published_until);
+pub fn encode_publish(committed: &CommittedPublish) -> String {
+    let CommittedPublish { progress, files } = committed;
+    let [gold, report] = files.each_ref().map(|file| file.as_deref().unwrap_or("-"));
+    let lost = (progress.lost_until != EventTime::NEVER).then_some(progress.lost_until);
+    let lost = lost.map_or_else(|| "-".to_owned(), |lost| lost.to_string());
+    let (cut, published) = (u8::from(progress.is_cut), progress.published_until);
+    let mut text = format!("2 {gold} {report} {} {published} {lost} {cut}", progress.anchor);
     let partitions = progress.sealed.iter().zip(&progress.incarnations);
     text.extend(
         partitions.map(|(sealed, incarnation)| {
@@ -135,13 +151,13 @@ pub fn encode_collector(progress: &CollectorProgress) -> String {
 }
 
 /// Publish progress from a commit, for `partitions` source partitions.
-pub fn decode_collector(
-    position: Offset,
-    metadata: &str,
-    partitions: usize,
-) -> Result<CollectorProgress, ProgressError> {
-    let mut fields = Fields::of(metadata, 1)?;
+pub fn decode_publish(position: Offset, metadata: &str, partitions: usize) -> Result<CommittedPublish, ProgressError> {
+    let mut fields = Fields::of(metadata, 2)?;
+    let old = fields.version == 1;
+    let files = if old { [None, None] } else { [fields.optional()?, fields.optional()?] };
     let (anchor, published_until) = (Offset(fields.next()?), EventTime(fields.next()?));
+    let lost_until = if old { None } else { fields.optional()? }.map_or(EventTime::NEVER, EventTime);
+    let is_cut = !old && fields.next::<u8>()? == 1;
     let (mut sealed, mut incarnations) = (Vec::new(), Vec::new());
     while fields.is_more() {
         sealed.push(EventTime(published_until.0.wrapping_add(fields.next()?)));
@@ -149,7 +165,8 @@ pub fn decode_collector(
     }
     sealed.resize(partitions.max(sealed.len()), EventTime::NEVER);
     incarnations.resize(sealed.len(), 0);
-    Ok(CollectorProgress { position, anchor, published_until, sealed, incarnations })
+    let progress = CollectorProgress { position, anchor, published_until, lost_until, is_cut, sealed, incarnations };
+    Ok(CommittedPublish { progress, files })
 }
 
 struct Fields<'a> {
@@ -243,11 +260,14 @@ mod tests {
 
     #[test]
     fn publish_progress_comes_back_from_its_text() {
-        let mut progress = CollectorProgress::start(Offset(7), 3);
-        assert_eq!(decode_collector(Offset(7), &encode_collector(&progress), 3), Ok(progress.clone()));
-        progress.published_until = EventTime(600);
-        progress.sealed = vec![EventTime(900), EventTime::NEVER, EventTime(600)];
-        assert_eq!(decode_collector(Offset(7), &encode_collector(&progress), 3), Ok(progress));
+        let start = CollectorProgress::start(Offset(7), 3);
+        let mut committed = CommittedPublish { progress: start, files: [None, None] };
+        assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
+        committed.progress.published_until = EventTime(600);
+        (committed.progress.lost_until, committed.progress.is_cut) = (EventTime(300), true);
+        committed.progress.sealed = vec![EventTime(900), EventTime::NEVER, EventTime(600)];
+        committed.files = [Some("gold/a/w.parquet".to_owned()), None];
+        assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed));
     }
 
     #[test]

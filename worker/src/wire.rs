@@ -86,7 +86,7 @@ pub fn seal_body(seal: &Seal, output: u32) -> SealBody {
         end_offset: closed.end.0,
         digest: closed.digest.to_string(),
     });
-    SealBody { until: seal.until.0, at: seal.at.0, closed: closed.collect() }
+    SealBody { after: Some(seal.after.0), until: seal.until.0, at: seal.at.0, closed: closed.collect() }
 }
 
 /// A seal from its record.
@@ -102,7 +102,13 @@ pub fn read_seal(body: &SealBody, output: u32) -> Result<Seal, PartialError> {
             digest: digest(&closed.digest)?,
         })
     });
-    Ok(Seal { until: EventTime(body.until), at: Offset(body.at), closed: closed.collect::<Result<_, PartialError>>()? })
+    Ok(Seal {
+        // What does not say is taken for the least that it can tell.
+        after: EventTime(body.after.unwrap_or(body.until)),
+        until: EventTime(body.until),
+        at: Offset(body.at),
+        closed: closed.collect::<Result<_, PartialError>>()?,
+    })
 }
 
 /// A batch report as a record's content; the rules' names and fingerprints come from the plan.

@@ -61,8 +61,20 @@ impl Sim {
             Verb::StaleVolume => self.world().disks[slot].roll_back(n),
             Verb::TearVolume => self.world().disks[slot].tear(n),
             Verb::SpoilVolume => self.world().disks[slot].spoil(n, m),
+            Verb::LoseTables => self.lose_tables(),
             Verb::Finish => self.finish(),
         }
+    }
+
+    /// The volume of the worker that publishes is lost. Whoever still worked on it does not any more.
+    fn lose_tables(&self) {
+        let mut world = self.world();
+        let on_it: Vec<Pid> = (0..world.lives.len()).filter(|pid| world.lives[*pid].slot == 0).collect();
+        for pid in on_it {
+            world.die(pid);
+        }
+        world.files.clear();
+        world.disks[0].lose();
     }
 
     fn with_member(&self, slot: usize, act: impl FnOnce(Pid)) {

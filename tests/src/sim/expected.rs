@@ -29,6 +29,7 @@ pub const EXPECTED: &[&str] = &[
     "fault: duplicate",
     "fault: expire",
     "fault: kill",
+    "fault: lose-tables",
     "fault: lose-volume",
     "fault: pause at commit",
     "fault: pause at create",

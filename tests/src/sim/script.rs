@@ -91,6 +91,8 @@ verbs! {
     TearVolume "tear-volume" 1 true;
     /// A byte of the `n`th file of worker `who`'s volume is another.
     SpoilVolume "spoil-volume" 1 true;
+    /// The volume that holds the tables is lost, with the worker that has it.
+    LoseTables "lose-tables" 1 true;
     /// No more records will come: workers are started anew, to read to the end and drain.
     Finish "finish" 0 false;
 }

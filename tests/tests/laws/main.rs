@@ -6,7 +6,7 @@
 //! | L3 crash invariance | `crash` |
 //! | L4 placement invariance, also over several outputs | `placement` |
 //! | L5 monotone, L8 bounded | `bounds` |
-//! | L6 publish once, L7 nothing early | `once` |
+//! | L6 publish once, L7 nothing early | `once`, `rebuilt` |
 //! | arithmetic | `arithmetic`, `overflow`, on the pipeline in `fold` |
 //!
 //! `parts` holds what random worlds are too small for, `stories` what once was wrong.
@@ -20,6 +20,7 @@ mod once;
 mod overflow;
 mod parts;
 mod placement;
+mod rebuilt;
 mod stories;
 
 use proptest::prelude::ProptestConfig;

@@ -2,9 +2,11 @@
 //!
 //! What it keeps true: a window is handed out once (L6), only when every source partition has sealed past its end (L7) and
 //! the parts that arrived are those that the seals name. A message that arrives again changes nothing; one that
-//! contradicts what is known stops its window with a [`Divergence`], and nothing is chosen silently.
+//! contradicts what is known stops its window with a [`Divergence`], and nothing is chosen silently. Where the topic does not
+//! begin with a partition's first seal, windows that an earlier one may have told of are lost, and never come out in part.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::OccupiedEntry;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -64,6 +66,9 @@ pub struct Collector {
     windows: BTreeMap<Window, Collecting>,
     /// Every window that ends by then is published.
     published_until: EventTime,
+    lost_until: EventTime,
+    /// What came before the first message that was ever taken in may be gone.
+    is_cut: bool,
     /// The next message to take in.
     position: Offset,
     /// Nothing is complete before the messages up to here have been taken in again.
@@ -97,8 +102,12 @@ pub struct CollectorProgress {
     pub position: Offset,
     /// The first message of a window that is not published yet, or the position.
     pub anchor: Offset,
-    /// Windows that end by then are published.
+    /// Windows that end by then are published, or lost.
     pub published_until: EventTime,
+    /// Windows that end by then may be lost: the topic no longer told all of them when it was read from its beginning.
+    pub lost_until: EventTime,
+    /// Whether there had been earlier messages when the topic was read from its beginning.
+    pub is_cut: bool,
     /// The seal of each source partition at the position.
     pub sealed: Vec<EventTime>,
     /// The incarnation of each source partition at the anchor: what it sent before a later take-over still counts.
@@ -112,6 +121,8 @@ impl CollectorProgress {
             position: offset,
             anchor: offset,
             published_until: EventTime::NEVER,
+            lost_until: EventTime::NEVER,
+            is_cut: offset > Offset(0),
             sealed: vec![EventTime::NEVER; partitions],
             incarnations: vec![0; partitions],
         }
@@ -134,10 +145,12 @@ impl Collector {
         Self {
             program,
             topology,
+            is_cut: progress.is_cut,
             sealed,
             incarnations: incarnations.into(),
             windows: BTreeMap::new(),
             published_until: progress.published_until,
+            lost_until: progress.lost_until,
             position: progress.anchor,
             replay_until: progress.position,
             divergences: Vec::new(),
@@ -184,9 +197,16 @@ impl Collector {
         if !self.admit(from) {
             return;
         }
+        let known = self.sealed[from.partition.0 as usize];
+        if known < seal.after {
+            self.lose(seal.after);
+        }
         for closed in &seal.closed {
             if closed.window.end > self.published_until {
                 self.close(from, *closed);
+                if self.is_cut {
+                    self.lose_torn(from.partition, closed);
+                }
             }
         }
         let known = &mut self.sealed[from.partition.0 as usize];
@@ -240,6 +260,8 @@ impl Collector {
             position: self.position.max(self.replay_until),
             anchor: first.map_or(self.position, |first| first.first_message),
             published_until: self.published_until,
+            lost_until: self.lost_until,
+            is_cut: self.is_cut,
             sealed: self.sealed.clone(),
             incarnations: incarnations.to_vec(),
         }
@@ -250,9 +272,14 @@ impl Collector {
         &self.sealed
     }
 
-    /// Every window that ends by then is published.
+    /// Every window that ends by then is published, or lost.
     pub fn published_until(&self) -> EventTime {
         self.published_until
+    }
+
+    /// Windows that end by then may be lost; [`EventTime::NEVER`] when none is.
+    pub fn lost_until(&self) -> EventTime {
+        self.lost_until
     }
 
     /// The windows that wait, with the partitions that have not sealed them.
@@ -294,6 +321,23 @@ impl Collector {
         }
     }
 
+    /// What was said of windows up to `until` is not in the topic any more: they must not come out without it.
+    fn lose(&mut self, until: EventTime) {
+        self.windows.retain(|window, collecting| window.end > until || collecting.state != State::Collecting);
+        self.lost_until = self.lost_until.max(until);
+        self.published_until = self.published_until.max(until);
+    }
+
+    /// A seal comes after its parts. Where the beginning of the topic is gone, those that are not there by then are gone with it.
+    fn lose_torn(&mut self, partition: Partition, closed: &ClosedWindow) {
+        let Some(collecting) = self.windows.get_mut(&closed.window) else { return };
+        let parts = collecting.parts.range((partition, 0)..=(partition, u32::MAX)).count();
+        if collecting.state == State::Collecting && parts < closed.parts as usize {
+            self.lost_until = self.lost_until.max(closed.window.end);
+            self.published(closed.window);
+        }
+    }
+
     /// What is known of `window`, of which the message at `at` tells.
     fn collecting(&mut self, window: Window, at: Offset) -> &mut Collecting {
         let incarnations = &self.incarnations;
@@ -305,10 +349,14 @@ impl Collector {
     }
 
     fn forget_published(&mut self) {
-        while let Some(first) = self.windows.first_entry().filter(|first| first.get().state == State::Published) {
+        let sealed = self.sealed_by_all();
+        // One that is lost is remembered until nothing more comes for it.
+        let is_over = |first: &OccupiedEntry<'_, Window, Collecting>| {
+            first.get().state == State::Published && first.key().end <= sealed
+        };
+        while let Some(first) = self.windows.first_entry().filter(is_over) {
             first.remove();
         }
-        let sealed = self.sealed_by_all();
         let waiting = self.windows.keys().next().map_or(sealed, |window| sealed.min(window.start));
         self.published_until = self.published_until.max(waiting);
     }

@@ -63,6 +63,8 @@ pub struct Partial {
 /// A seal: no record after it is counted in a window that ends at or before `until`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seal {
+    /// The seal before it, or [`EventTime::NEVER`]: of windows that end after it, up to `until`, this one tells everything.
+    pub after: EventTime,
     /// The seal, a boundary of the window grid.
     pub until: EventTime,
     /// The position at which it was reached: after the record that moved the watermark.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use plan::Plan;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use stream_core::Offset;
 
@@ -61,12 +61,7 @@ impl Commits for Partials {
             wanted.add_partition(&self.topic, *output);
         }
         let committed = self.consumer.committed_offsets(wanted, TIMEOUT)?;
-        let find = |output: &i32| {
-            let element = committed.find_partition(&self.topic, *output)?;
-            let KafkaOffset::Offset(position) = element.offset() else { return None };
-            Some((Offset(position), element.metadata().to_owned()))
-        };
-        Ok(outputs.iter().map(find).collect())
+        outputs.iter().map(|output| said_of(&committed, &self.topic, *output)).collect()
     }
 
     fn low(&self, output: i32) -> Result<Offset, KafkaError> {
@@ -81,5 +76,32 @@ impl Commits for Partials {
             element.set_metadata(metadata);
         }
         commit_within(&self.consumer, &list, TIMEOUT)
+    }
+}
+
+/// What an answer about commits says of a partition. An error that stands beside the partition is none of "nothing is committed".
+fn said_of(committed: &TopicPartitionList, topic: &str, output: i32) -> Result<Option<(Offset, String)>, KafkaError> {
+    let element = committed.find_partition(topic, output);
+    let element = element.ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition))?;
+    element.error()?;
+    Ok(match element.offset() {
+        KafkaOffset::Offset(position) => Some((Offset(position), element.metadata().to_owned())),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_answer_does_not_hold_is_not_taken_for_nothing_committed() {
+        let mut answer = TopicPartitionList::new();
+        answer.add_partition_offset("partials", 0, KafkaOffset::Offset(7)).expect("a valid offset");
+        answer.add_partition("partials", 1);
+        assert_eq!(said_of(&answer, "partials", 0), Ok(Some((Offset(7), String::new()))));
+        assert_eq!(said_of(&answer, "partials", 1), Ok(None));
+        let absent = Err(KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition));
+        assert_eq!(said_of(&answer, "partials", 2), absent);
     }
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use schemas::report::{OutputReport, WaitingWindow};
 use schemas::wire::{BatchBody, Content, Record, Sender};
-use stream_core::{Collector, CollectorProgress, EventTime, Message, Offset, Partition, Program, Published};
+use stream_core::{Collector, EventTime, Message, Offset, Partition, Program, Published};
 
 use super::table::{self, Table, gold_prefix};
 use super::{PublishError, Publisher};
+use crate::progress::CommittedPublish;
 use crate::stop::Backoff;
 use crate::wire::{PartialError, read_partial, read_seal};
 
@@ -19,31 +20,33 @@ pub(super) struct Output {
     position: i64,
     windows: u64,
     reports: u64,
-    committed: Option<CollectorProgress>,
+    /// The gold file and the report that were written last, or found written.
+    files: [Option<String>; 2],
+    committed: Option<CommittedPublish>,
 }
 
 impl Output {
-    pub(super) fn resume(output: i32, publisher: &Publisher, progress: &CollectorProgress) -> Self {
+    pub(super) fn resume(output: i32, publisher: &Publisher, taken: CommittedPublish) -> Self {
         let program = publisher.program.clone();
-        let collector = Collector::resume_in(program.clone(), publisher.topology.clone(), progress);
-        let position = progress.anchor.0;
-        Self { number: output, collector, program, position, windows: 0, reports: 0, committed: None }
+        let collector = Collector::resume_in(program.clone(), publisher.topology.clone(), &taken.progress);
+        let (position, files) = (taken.progress.anchor.0, taken.files);
+        Self { number: output, collector, program, position, windows: 0, reports: 0, files, committed: None }
     }
 
     pub(super) fn position(&self) -> i64 {
         self.position
     }
 
-    pub(super) fn progress(&self) -> CollectorProgress {
-        self.collector.progress()
+    pub(super) fn reached(&self) -> CommittedPublish {
+        CommittedPublish { progress: self.collector.progress(), files: self.files.clone() }
     }
 
-    pub(super) fn is_committed(&self, progress: &CollectorProgress) -> bool {
-        self.committed.as_ref() == Some(progress)
+    pub(super) fn is_committed(&self, reached: &CommittedPublish) -> bool {
+        self.committed.as_ref() == Some(reached)
     }
 
-    pub(super) fn set_committed(&mut self, progress: CollectorProgress) {
-        self.committed = Some(progress);
+    pub(super) fn set_committed(&mut self, reached: CommittedPublish) {
+        self.committed = Some(reached);
     }
 
     /// Takes in one message of the topic. What is no record of this pipeline is left out, loudly.
@@ -84,7 +87,9 @@ impl Output {
     }
 
     fn write_report(&mut self, publisher: &Publisher, partition: i32, body: &BatchBody) -> Result<(), PublishError> {
-        write(publisher, &table::report(&publisher.plan, partition, body)?)?;
+        let report = table::report(&publisher.plan, partition, body)?;
+        write(publisher, &report)?;
+        self.files[1] = Some(report.path());
         if let Some(samples) = table::samples(&publisher.plan, partition, body)? {
             write(publisher, &samples)?;
         }
@@ -102,6 +107,7 @@ impl Output {
                 continue;
             }
             write(publisher, &table)?;
+            self.files[0] = Some(table.path());
             self.collector.published(published.window);
             self.windows += 1;
         }
@@ -126,7 +132,7 @@ impl Output {
     }
 
     pub(super) fn report(&self) -> OutputReport {
-        let until = self.collector.published_until();
+        let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
         let waiting = self.collector.waiting().map(|(window, unsealed)| WaitingWindow {
             start: window.start.0,
             end: window.end.0,
@@ -135,7 +141,8 @@ impl Output {
         OutputReport {
             output: self.number,
             position: self.position,
-            published_until: (until != EventTime::NEVER).then_some(until.0),
+            published_until: time(self.collector.published_until()),
+            lost_until: time(self.collector.lost_until()),
             windows_published: self.windows,
             reports_published: self.reports,
             waiting: waiting.collect(),
@@ -159,7 +166,7 @@ fn write(publisher: &Publisher, table: &Table) -> Result<(), PublishError> {
 }
 
 /// Repeats `action` on the store until it succeeds: a full or missing disk stops publishing and loses nothing.
-fn persist_sink<T>(
+pub(super) fn persist_sink<T>(
     publisher: &Publisher,
     mut action: impl FnMut() -> Result<T, super::StoreError>,
 ) -> Result<T, PublishError> {

@@ -1,7 +1,8 @@
 //! Publishing without its thread: what is taken up, taken in, written and committed.
 //!
 //! What it keeps true: progress is committed only after everything before it is on the disk, so a restart writes nothing twice
-//! and misses nothing.
+//! and misses nothing. The commit names the files that were written last: a store that lacks one of them is another one (a new
+//! volume, or an old copy of it), of which the commit does not hold; then the partials topic is read from its beginning.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use stream_core::{CollectorProgress, Offset, Program, Topology};
 
 use super::PublishError;
 use super::effects::{Commits, Files};
-use super::output::Output;
-use crate::progress::{decode_collector, encode_collector};
+use super::output::{Output, persist_sink};
+use crate::progress::{CommittedPublish, decode_publish, encode_publish};
 use crate::quality::Quality;
 use crate::source::{WhoActs, classify};
 use crate::status::Status;
@@ -50,16 +51,9 @@ impl Publishing {
         let outputs: Vec<i32> = (0..publisher.plan.partials_partitions as i32).collect();
         let what = "the committed publish progress";
         let committed = publisher.persist(what, || publisher.commits.committed(&outputs))?;
-        let partitions = publisher.topology.partitions();
         let take_up = |(output, committed): (i32, Option<(Offset, String)>)| {
-            let progress = if let Some((position, metadata)) = committed {
-                decode_collector(position, &metadata, partitions)
-                    .map_err(|source| PublishError::ReadProgress { output, source })?
-            } else {
-                let low = publisher.persist("the log start", || publisher.commits.low(output))?;
-                CollectorProgress::start(low, partitions)
-            };
-            Ok((output, Output::resume(output, publisher, &progress)))
+            let taken = publisher.taken_up(output, committed)?;
+            Ok((output, Output::resume(output, publisher, taken)))
         };
         let outputs = outputs.iter().copied().zip(committed).map(take_up).collect::<Result<_, PublishError>>()?;
         Ok(Self { outputs })
@@ -97,14 +91,14 @@ impl Publishing {
         let reached: Vec<_> = self
             .outputs
             .iter()
-            .map(|(number, output)| (*number, output.progress()))
-            .filter(|(number, progress)| !self.outputs[number].is_committed(progress))
+            .map(|(number, output)| (*number, output.reached()))
+            .filter(|(number, reached)| !self.outputs[number].is_committed(reached))
             .collect();
         if reached.is_empty() {
             return true;
         }
         let list: Vec<_> =
-            reached.iter().map(|(output, progress)| (*output, progress.position, encode_collector(progress))).collect();
+            reached.iter().map(|(output, at)| (*output, at.progress.position, encode_publish(at))).collect();
         if let Err(error) = publisher.commits.commit(&list) {
             // Not written down is only slower: a restart reads from the last commit, and finds the files.
             let message = format!("the publish progress could not be committed: {error}");
@@ -112,9 +106,9 @@ impl Publishing {
             return false;
         }
         publisher.status.recovered("publish commit");
-        for (number, progress) in reached {
+        for (number, reached) in reached {
             if let Some(output) = self.outputs.get_mut(&number) {
-                output.set_committed(progress);
+                output.set_committed(reached);
             }
         }
         true
@@ -122,6 +116,40 @@ impl Publishing {
 }
 
 impl Publisher {
+    /// From where a partition of the partials topic is to be read, and what is known there.
+    fn taken_up(&self, output: i32, committed: Option<(Offset, String)>) -> Result<CommittedPublish, PublishError> {
+        let partitions = self.topology.partitions();
+        let low = self.persist("the log start", || self.commits.low(output))?;
+        let anew = CommittedPublish { progress: CollectorProgress::start(low, partitions), files: [None, None] };
+        let Some((position, metadata)) = committed else { return Ok(anew) };
+        let taken = decode_publish(position, &metadata, partitions)
+            .map_err(|source| PublishError::ReadProgress { output, source })?;
+        if let Some(missing) = self.missing(&taken)? {
+            let from = low.0;
+            tracing::warn!(output, missing, from, "the store lacks what was written last: all is written again");
+            return Ok(anew);
+        }
+        if low <= taken.progress.anchor {
+            return Ok(taken);
+        }
+        let (anchor, low) = (taken.progress.anchor.0, low.0);
+        tracing::warn!(output, anchor, low, "the partials topic has lost what was not published yet");
+        let CollectorProgress { position, anchor, sealed, is_cut, .. } = anew.progress;
+        let progress = CollectorProgress { position, anchor, sealed, is_cut, ..taken.progress };
+        Ok(CommittedPublish { progress, files: taken.files })
+    }
+
+    /// A file that the commit names and the store does not have.
+    fn missing(&self, taken: &CommittedPublish) -> Result<Option<String>, PublishError> {
+        for path in taken.files.iter().flatten() {
+            let (folder, name) = path.rsplit_once('/').unwrap_or_default();
+            if !persist_sink(self, || self.files.names(folder))?.iter().any(|there| there == name) {
+                return Ok(Some(path.clone()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Repeats `action` until it succeeds or the worker is to stop.
     pub(super) fn persist<T>(
         &self,

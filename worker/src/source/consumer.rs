@@ -40,6 +40,8 @@ pub struct Consumer {
     topic: String,
     leaving: Arc<AtomicBool>,
     server: Option<JoinHandle<()>>,
+    /// The broker answers questions, but not the one for the topic's identity.
+    knows_no_identity: AtomicBool,
 }
 
 /// First and next offset of a partition's log.
@@ -79,7 +81,8 @@ impl Consumer {
             .name("kafka-group".to_owned())
             .spawn(move || server.run())
             .map_err(|source| SourceError::Spawn { source })?;
-        Ok((Self { base, topic, leaving, server: Some(server) }, events))
+        let knows_no_identity = AtomicBool::new(false);
+        Ok((Self { base, topic, leaving, server: Some(server), knows_no_identity }, events))
     }
 
     /// Begins to read an assigned partition at `offset`.
@@ -129,9 +132,13 @@ impl Consumer {
         partition_count(&self.base, &self.topic, wait)
     }
 
-    /// The topic's identity, asked for now; `None` when the broker gives none, or answers about the topic but not this question.
+    /// The topic's identity, asked for now; `None` when the broker gives none, or answers about the topic but not this question. Such a
+    /// broker is not asked it again, for it would be waited for in vain each time.
     pub fn topic_id(&self, wait: Duration) -> Result<Option<String>, SourceError> {
         let topic = || self.topic.clone();
+        if self.knows_no_identity.load(Ordering::Relaxed) {
+            return self.partition_count(wait).map(|_| None);
+        }
         match topic_id(&self.base, &self.topic, wait) {
             Ok(id) => {
                 self.base.context().answered();
@@ -140,7 +147,11 @@ impl Consumer {
             Err(KafkaError::MetadataFetch(Code::UnknownTopicOrPartition | Code::UnknownTopic)) => {
                 Err(SourceError::FindTopic { topic: topic() })
             }
-            Err(KafkaError::MetadataFetch(Code::OperationTimedOut)) => self.partition_count(wait).map(|_| None),
+            Err(KafkaError::MetadataFetch(Code::OperationTimedOut)) => {
+                self.partition_count(wait)?;
+                self.knows_no_identity.store(true, Ordering::Relaxed);
+                Ok(None)
+            }
             Err(source) => Err(SourceError::AskTopic { topic: topic(), source }),
         }
     }

@@ -160,3 +160,20 @@ pub fn classify(error: &KafkaError) -> (WhoActs, bool) {
         _ => (WhoActs::Environment, true),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A broker that has just come up, or just lost the group to another one, says so of each partition that it is asked about.
+    #[test]
+    fn a_coordinator_that_is_not_there_yet_is_asked_again() {
+        for code in [Code::NotCoordinator, Code::CoordinatorLoadInProgress, Code::CoordinatorNotAvailable] {
+            let source = KafkaError::OffsetFetch(code);
+            assert_eq!(classify(&source), (WhoActs::Environment, true), "{code}");
+            assert!(SourceError::AskCommitted { source }.retry(), "{code}");
+            let commit = SourceError::Commit { partition: 0, offset: 7, source: KafkaError::ConsumerCommit(code) };
+            assert!(commit.retry(), "{code}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! `WorkersReady` and `StorageHealthy`.
 
 use schemas::report::Trouble;
-use schemas::status::Reason;
+use schemas::status::{Reason, Time};
 
 use super::{Answer, Picture};
 
@@ -125,5 +125,8 @@ pub(super) fn storage(picture: &Picture<'_>) -> Answer {
     if claims.is_empty() && picture.wanted > 0 {
         return Answer::unknown(Reason::Progressing, "there are no volumes yet");
     }
-    Answer::yes(Reason::StorageWritable, "volumes and store take what is written")
+    let lost = picture.reports().flat_map(|report| &report.outputs).filter_map(|output| output.lost_until).max();
+    let lost = lost.map(|until| format!("; windows that ended by {} may be missing", Time::from_millis(until)));
+    let words = "volumes and store take what is written";
+    Answer::yes(Reason::StorageWritable, format!("{words}{}", lost.unwrap_or_default()))
 }

@@ -72,7 +72,7 @@ impl Lane {
             self.fold.release(&open);
         }
         if loud {
-            out.items.push(Emission::Seal(Seal { until, at, closed }));
+            out.items.push(Emission::Seal(Seal { after: self.sealed, until, at, closed }));
         }
         self.sealed = until;
         self.next_seal = after(until, self.program.windows.size);
