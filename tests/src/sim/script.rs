@@ -91,6 +91,8 @@ verbs! {
     TearVolume "tear-volume" 1 true;
     /// A byte of the `n`th file of worker `who`'s volume is another.
     SpoilVolume "spoil-volume" 1 true;
+    /// The source topic gets one more partition, and the partitions are dealt by `who`.
+    Grow "grow" 1 true;
     /// No more records will come: workers are started anew, to read to the end and drain.
     Finish "finish" 0 false;
 }
