@@ -87,13 +87,18 @@ fn restarts(plan: &Plan, sizes: &[u64]) -> anyhow::Result<()> {
     for ids in sizes {
         let restart::Measured { ids, replay, restore, all, new, save } = restart::run(plan, *ids)?;
         println!(
-            "{ids} ids: replay {:.2} s, from the checkpoint {:.3} s; checkpoint {all} bytes, the next one {new} bytes in {} ms",
-            replay.as_secs_f64(),
-            restore.as_secs_f64(),
+            "{ids} ids: replay {}, from the checkpoint {}; checkpoint {all} bytes, the next one {new} bytes in {} ms",
+            seconds(replay),
+            seconds(restore),
             save.as_millis(),
         );
     }
     Ok(())
+}
+
+fn seconds(taken: restart::Taken) -> String {
+    let restart::Taken { clock, processor } = taken;
+    format!("{:.3} s ({:.3} s of processor)", clock.as_secs_f64(), processor.as_secs_f64())
 }
 
 fn load(path: &str) -> anyhow::Result<Plan> {

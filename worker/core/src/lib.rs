@@ -11,6 +11,7 @@ mod collect;
 mod emission;
 mod error;
 mod evaluate;
+mod fences;
 mod fetch;
 mod finish;
 mod fold;
@@ -38,6 +39,7 @@ pub use emission::{
     Verdicts,
 };
 pub use error::Error;
+pub use fences::Fences;
 pub use fetch::{Fetch, Undecodable};
 pub use health::{BatchName, Health, HealthRules, Limits, Standing, State, Tally, Worst};
 pub use ids::IdSet;

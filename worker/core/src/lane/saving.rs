@@ -89,6 +89,10 @@ impl LaneState {
         };
         let since: Vec<Decree> = progress.decrees.iter().filter(is_new).copied().collect();
         let history = since.iter().fold(self.history, History::with);
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::StaleCheckpoint) {
+            return (self.position <= progress.position).then_some(since);
+        }
         let on_the_way = progress.anchor.offset < self.position && self.position <= progress.position;
         // A decree whose emissions may not have been sent must still be ahead, to send them.
         let unsent_ahead = !progress.decree_pending || since.last() == progress.decrees.last();
