@@ -255,7 +255,7 @@ pub struct WorstBatch {
 pub struct Trouble {
     /// A stable word in Pascal case: `BrokerUnreachable`, `RegistryUnreachable`, `SinkUnavailable`, `Divergence`, `SourceDataLost`,
     /// `TopicMissing`, `Overflow`, `StoppedByRule`, `DeadLetterRunaway`, `OutputHeld` and `QualitySuspended` (the data is critical;
-    /// the message names the rule), `CheckpointFailed`, `IdleHeld`.
+    /// the message names the rule), `CheckpointFailed`, `IdleHeld`, `ReportsNotRolledUp`.
     pub reason: String,
     /// What happened, with the names of the things concerned.
     pub message: String,

@@ -1,5 +1,6 @@
 //! One partition of the partials topic: its collector, and the files that come out of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schemas::report::{OutputReport, WaitingWindow};
@@ -11,6 +12,9 @@ use super::{PublishError, Publisher};
 use crate::stop::Backoff;
 use crate::wire::{PartialError, read_partial, read_seal};
 
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
+
 /// The state of one partition.
 pub(super) struct Output {
     number: i32,
@@ -19,6 +23,8 @@ pub(super) struct Output {
     position: i64,
     windows: u64,
     reports: u64,
+    /// The UTC day of each source partition's newest report since then.
+    days: BTreeMap<i32, i64>,
     committed: Option<CollectorProgress>,
 }
 
@@ -27,7 +33,20 @@ impl Output {
         let program = publisher.program.clone();
         let collector = Collector::resume_in(program.clone(), publisher.topology.clone(), progress);
         let position = progress.anchor.0;
-        Self { number: output, collector, program, position, windows: 0, reports: 0, committed: None }
+        Self {
+            number: output,
+            collector,
+            program,
+            position,
+            windows: 0,
+            reports: 0,
+            days: BTreeMap::new(),
+            committed: None,
+        }
+    }
+
+    pub(super) fn days(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
+        self.days.iter().map(|(partition, day)| (*partition, *day))
     }
 
     pub(super) fn position(&self) -> i64 {
@@ -89,6 +108,7 @@ impl Output {
             write(publisher, &samples)?;
         }
         self.reports += 1;
+        self.days.insert(partition, body.first_log_time.div_euclid(DAY));
         Ok(())
     }
 
