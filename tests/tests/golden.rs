@@ -51,6 +51,7 @@ fn committed() -> CommittedProgress {
         watermark: EventTime(1_795_392_060_000),
         latest: EventTime(1_795_392_050_123),
         decrees,
+        volumes: Vec::new(),
         decree_pending: true,
         history,
         incarnation: 4,

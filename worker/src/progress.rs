@@ -1,13 +1,14 @@
 //! Progress as text in Kafka's commit metadata (at most 4096 bytes). The offset itself is the commit's.
 //!
-//! The form is a version and then fields separated by spaces; a missing value is `-`. Ingest writes version 2 and reads 1 too,
-//! which lacks the topic's identity, the revision, the idle mark and the history. Publish writes version 2 and reads 1 too, which
-//! lacks the files and what is lost. A reader that finds another version or anything that does not parse says so, and the caller
-//! rebuilds from the start of the log.
+//! The form is a version and then fields separated by spaces; a missing value is `-`. Ingest writes version 2, and 3 where a rule
+//! asks for the records of the last batches; it reads 1 too, which lacks the topic's identity, the revision, the idle mark and the
+//! history. Publish writes version 2 and reads 1 too, which lacks the files and what is lost. A reader that finds another version or
+//! anything that does not parse says so, and the caller rebuilds from the start of the log.
 
 use std::str::FromStr;
 
-use stream_core::{BatchKey, CollectorProgress, Decree, EventTime, History, LogTime, Offset, Point, Progress};
+use plan::Plan;
+use stream_core::{BatchKey, CollectorProgress, Decree, EventTime, History, LogTime, Offset, Point, Progress, Windows};
 use thiserror::Error;
 
 /// Most bytes of metadata that a broker takes by default.
@@ -63,8 +64,10 @@ pub fn encode(committed: &CommittedProgress) -> String {
     let CommittedProgress { progress, topic_id, revision, idle } = committed;
     let anchor = &progress.anchor;
     let batch = anchor.batch.map_or_else(|| "- -".to_owned(), |BatchKey(time, offset)| format!("{time} {offset}"));
+    // Without volumes the form is that of version 2, which older workers read.
+    let version = if progress.volumes.is_empty() { 2 } else { 3 };
     let mut text = format!(
-        "2 {} {} {} {} {} {} {} {batch} {} {} {} {}",
+        "{version} {} {} {} {} {} {} {} {batch} {} {} {} {}",
         topic_id.as_deref().unwrap_or("-"),
         revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string()),
         u8::from(*idle),
@@ -77,6 +80,10 @@ pub fn encode(committed: &CommittedProgress) -> String {
         progress.incarnation,
         u8::from(progress.decree_pending),
     );
+    if version == 3 {
+        let volumes = progress.volumes.iter().map(u64::to_string).collect::<Vec<_>>();
+        text.extend([format!(" {}", volumes.join(","))]);
+    }
     let mut before = (anchor.offset.0, anchor.watermark.0);
     for decree in &progress.decrees {
         let next = (decree.at.0, decree.watermark.0);
@@ -88,7 +95,7 @@ pub fn encode(committed: &CommittedProgress) -> String {
 
 /// Ingest progress from a commit.
 pub fn decode(position: Offset, metadata: &str) -> Result<CommittedProgress, ProgressError> {
-    let mut fields = Fields::of(metadata, 2)?;
+    let mut fields = Fields::of(metadata, 3)?;
     let old = fields.version == 1;
     let (topic_id, revision) = if old { (None, None) } else { (fields.optional()?, fields.optional()?) };
     let (idle, history) = if old { (false, None) } else { (fields.next::<u8>()? == 1, Some(fields.next()?)) };
@@ -102,6 +109,7 @@ pub fn decode(position: Offset, metadata: &str) -> Result<CommittedProgress, Pro
     };
     let (watermark, latest) = (EventTime(fields.next()?), EventTime(fields.next()?));
     let (incarnation, pending) = (fields.next()?, fields.next::<u8>()?);
+    let volumes = if fields.version < 3 { Vec::new() } else { fields.list()? };
     let mut decrees: Vec<Decree> = Vec::new();
     while fields.is_more() {
         let (at, watermark): (i64, i64) = (fields.next()?, fields.next()?);
@@ -113,7 +121,8 @@ pub fn decode(position: Offset, metadata: &str) -> Result<CommittedProgress, Pro
     let known = History(history.unwrap_or_default());
     let history = if old { decrees.iter().fold(known, History::with) } else { known };
     let decree_pending = pending == 1;
-    let progress = Progress { position, anchor, watermark, latest, decrees, decree_pending, history, incarnation };
+    let progress =
+        Progress { position, anchor, watermark, latest, decrees, volumes, decree_pending, history, incarnation };
     Ok(CommittedProgress { progress, topic_id, revision, idle })
 }
 
@@ -121,6 +130,33 @@ pub fn decode(position: Offset, metadata: &str) -> Result<CommittedProgress, Pro
 pub fn watermark(position: i64, metadata: &str) -> Option<i64> {
     let watermark = decode(Offset(position), metadata).ok()?.progress.watermark;
     (watermark != EventTime::NEVER).then_some(watermark.0)
+}
+
+/// How a partition stands by its commit. Times are milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Standing {
+    /// The watermark.
+    pub watermark: Option<i64>,
+    /// Windows that end by then are closed.
+    pub sealed: Option<i64>,
+    /// The largest event time of a judged-valid record.
+    pub latest: Option<i64>,
+    /// Whether there was nothing to read for long enough.
+    pub idle: bool,
+}
+
+/// How a partition of `plan`'s source stands by its commit; nothing if that cannot be read.
+pub fn standing(plan: &Plan, position: i64, metadata: &str) -> Option<Standing> {
+    let CommittedProgress { progress, idle, .. } = decode(Offset(position), metadata).ok()?;
+    let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
+    let grid = Windows { size: plan.window.size_ms, offset: plan.window.offset_ms };
+    let (watermark, sealed) = (time(progress.watermark), time(grid.floor(progress.watermark)));
+    Some(Standing { watermark, sealed, latest: time(progress.latest), idle })
+}
+
+/// Up to where windows are published by a commit of the publish group, milliseconds; nothing if it cannot be read.
+pub fn published_until(position: i64, metadata: &str) -> Option<i64> {
+    Some(decode_publish(Offset(position), metadata, 0).ok()?.progress.published_until.0)
 }
 
 /// Everything that is committed for a partition of the partials topic.
@@ -195,6 +231,13 @@ impl<'a> Fields<'a> {
         text.parse().map_err(|_| ProgressError::ParseField { field: self.number, text: text.to_owned() })
     }
 
+    fn list<T: FromStr>(&mut self) -> Result<Vec<T>, ProgressError> {
+        self.number += 1;
+        let text = self.rest.next().unwrap_or_default();
+        let parsed = text.split(',').map(str::parse).collect::<Result<_, _>>();
+        parsed.map_err(|_| ProgressError::ParseField { field: self.number, text: text.to_owned() })
+    }
+
     fn optional<T: FromStr>(&mut self) -> Result<Option<T>, ProgressError> {
         if self.rest.next_if_eq(&"-").is_some() {
             self.number += 1;
@@ -227,7 +270,8 @@ mod tests {
     #[test]
     fn progress_comes_back_from_its_text() {
         let idle = CommittedProgress { topic_id: Some("00ff".to_owned()), idle: true, ..committed(busy()) };
-        for committed in [committed(Progress::start(Offset(7))), committed(busy()), idle] {
+        let volumes = committed(Progress { volumes: vec![12, 0, u64::MAX], ..busy() });
+        for committed in [committed(Progress::start(Offset(7))), committed(busy()), idle, volumes] {
             assert_eq!(decode(Offset(7), &encode(&committed)), Ok(committed));
         }
     }
@@ -272,9 +316,9 @@ mod tests {
 
     #[test]
     fn foreign_metadata_is_refused() {
-        let foreign = |found: &str| Err(ProgressError::OtherVersion { found: found.into(), newest: 2 });
+        let foreign = |found: &str| Err(ProgressError::OtherVersion { found: found.into(), newest: 3 });
         assert_eq!(decode(Offset(0), ""), foreign(""));
-        assert_eq!(decode(Offset(0), "3 x"), foreign("3"));
+        assert_eq!(decode(Offset(0), "4 x"), foreign("4"));
         assert_eq!(decode(Offset(0), "1 x"), Err(ProgressError::ParseField { field: 1, text: "x".into() }));
     }
 }

@@ -22,6 +22,7 @@ use crate::open::OpenWindows;
 use crate::program::Program;
 use crate::progress::{BatchKey, Decree, History, Point, Progress};
 use crate::units::{EventTime, LogTime, Offset};
+use crate::volume::Volumes;
 
 pub use saving::{LaneState, WindowChanges, WindowContent, WindowState};
 
@@ -46,6 +47,8 @@ pub struct Lane {
     last_log_time: LogTime,
     /// The batch that was open before the first record of the one that is open now.
     batch_before: Option<BatchKey>,
+    /// The whole batches before the position, or before the committed one while it is not reached.
+    volumes: Volumes,
     /// Decrees that the replay has still to meet, the last of them perhaps not yet sent.
     to_apply: VecDeque<Decree>,
     pending: bool,
@@ -98,6 +101,7 @@ impl Lane {
             next_seal: after(sealed, program.windows.size),
             last_log_time: anchor.log_time,
             batch_before: anchor.batch,
+            volumes: Volumes::resume(&program.rules, &progress.volumes),
             to_apply: progress.decrees.iter().copied().collect(),
             pending: progress.decree_pending,
             decrees: Vec::new(),
@@ -167,6 +171,7 @@ impl Lane {
             latest: self.latest,
             // What is still to be applied stays to be sent.
             decrees: self.decrees.iter().chain(&self.to_apply).copied().collect(),
+            volumes: self.volumes.known(),
             decree_pending: self.pending && !self.to_apply.is_empty(),
             history: self.to_apply.iter().fold(self.history, History::with),
             incarnation: self.incarnation,

@@ -30,6 +30,7 @@ mod progress;
 mod sample;
 mod topology;
 mod units;
+mod volume;
 mod window;
 
 pub use batch::BatchState;
@@ -45,7 +46,7 @@ pub use health::{BatchName, Health, HealthRules, Limits, Standing, State, Tally,
 pub use ids::IdSet;
 pub use lane::{Decreed, Lane, LaneState, WindowChanges, WindowContent, WindowState};
 pub use latency::Latency;
-pub use program::{BatchCut, Check, Consequence, Expression, Function, Group, Measure, Program, Rule};
+pub use program::{BatchCut, Check, Consequence, Expression, Function, Group, Measure, Program, Rule, Volume};
 pub use progress::{BatchKey, Decree, History, Point, Progress};
 pub use topology::Topology;
 pub use units::{Digest, EventTime, LogTime, Offset, Partition};

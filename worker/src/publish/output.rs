@@ -1,5 +1,6 @@
 //! One partition of the partials topic: its collector, and the files that come out of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schemas::report::{OutputReport, WaitingWindow};
@@ -12,6 +13,9 @@ use crate::progress::CommittedPublish;
 use crate::stop::Backoff;
 use crate::wire::{PartialError, read_partial, read_seal};
 
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
+
 /// The state of one partition.
 pub(super) struct Output {
     number: i32,
@@ -22,6 +26,8 @@ pub(super) struct Output {
     reports: u64,
     /// The gold file and the report that were written last, or found written.
     files: [Option<String>; 2],
+    /// The UTC day of each source partition's newest report since then.
+    days: BTreeMap<i32, i64>,
     committed: Option<CommittedPublish>,
 }
 
@@ -30,7 +36,21 @@ impl Output {
         let program = publisher.program.clone();
         let collector = Collector::resume_in(program.clone(), publisher.topology.clone(), &taken.progress);
         let (position, files) = (taken.progress.anchor.0, taken.files);
-        Self { number: output, collector, program, position, windows: 0, reports: 0, files, committed: None }
+        Self {
+            number: output,
+            collector,
+            program,
+            position,
+            windows: 0,
+            reports: 0,
+            files,
+            days: BTreeMap::new(),
+            committed: None,
+        }
+    }
+
+    pub(super) fn days(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
+        self.days.iter().map(|(partition, day)| (*partition, *day))
     }
 
     pub(super) fn position(&self) -> i64 {
@@ -94,6 +114,7 @@ impl Output {
             write(publisher, &samples)?;
         }
         self.reports += 1;
+        self.days.insert(partition, body.first_log_time.div_euclid(DAY));
         Ok(())
     }
 

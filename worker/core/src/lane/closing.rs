@@ -26,7 +26,7 @@ impl Lane {
     }
 
     pub(super) fn apply(&mut self, decree: Decree, loud: bool, out: &mut Emissions) -> Result<(), Error> {
-        self.end_batch(decree.at, loud, out);
+        self.end_batch(decree.at, false, loud, out);
         self.batch_before = None;
         self.watermark = self.watermark.max(decree.watermark);
         self.seal(decree.at, loud, out)?;
@@ -47,12 +47,22 @@ impl Lane {
         }
     }
 
-    pub(super) fn end_batch(&mut self, end: Offset, loud: bool, out: &mut Emissions) {
-        self.batch_before = self.batch.as_ref().map(|batch| batch.key);
-        if let Some(batch) = self.batch.take()
-            && loud
-        {
-            out.items.push(Emission::Report(batch.report(&self.program.rules, end)));
+    /// Ends the open batch; `interval_over` says whether the next record lies in another interval of log time. What is replayed in
+    /// silence is in the committed volumes already.
+    pub(super) fn end_batch(&mut self, end: Offset, interval_over: bool, loud: bool, out: &mut Emissions) {
+        let Some(batch) = self.batch.take() else {
+            self.batch_before = None;
+            return;
+        };
+        let before = self.batch_before.replace(batch.key);
+        if loud {
+            let (key, records) = (batch.key, batch.verdicts.consumed());
+            let is_whole = interval_over && before.is_some_and(|before| before.0 != key.0);
+            let report = batch.report(&self.program.rules, end, is_whole.then_some(&self.volumes));
+            out.items.push(Emission::Report(report));
+            if is_whole {
+                self.volumes.push(records);
+            }
         }
     }
 

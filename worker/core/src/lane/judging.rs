@@ -150,7 +150,8 @@ impl Lane {
         }
         if self.batch.as_ref().is_none_or(|batch| !batch.holds(offset.0, log_time)) {
             self.count_rules(pass);
-            self.end_batch(offset, offset >= self.silent_until, &mut pass.out);
+            let interval_over = self.batch.as_ref().is_some_and(|batch| batch.is_past(log_time));
+            self.end_batch(offset, interval_over, offset >= self.silent_until, &mut pass.out);
             let anchor = self.windows.earliest(self.here(offset));
             let rules = self.program.rules.len();
             self.batch = Some(OpenBatch::new(&self.program.batch, rules, offset, LogTime(log_time), anchor));
