@@ -3,6 +3,7 @@
 mod cpu;
 mod endtoend;
 mod memory;
+mod resident;
 mod restart;
 
 use anyhow::Context as _;
@@ -53,6 +54,15 @@ enum What {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// Resident memory over a log, and over one of ten times the events and hours.
+    Resident {
+        /// Events of the shorter log.
+        #[arg(long, default_value_t = 5_000_000)]
+        events: u64,
+        /// Hours of event time of the shorter log.
+        #[arg(long, default_value_t = 6)]
+        hours: u32,
+    },
     /// One run of the whole pipeline; prints what it used.
     #[command(hide = true)]
     Run(endtoend::Work),
@@ -67,6 +77,7 @@ fn main() -> anyhow::Result<()> {
         What::Core { events, fetch, runs } => core(&load(&arguments.pipeline)?, events, fetch, runs),
         What::Restart { ids } => restarts(&load(&arguments.pipeline)?, &ids),
         What::E2e { servers, events, rounds } => endtoend::compare(&servers, events, rounds),
+        What::Resident { events, hours } => resident::compare(events, hours),
         What::Run(work) => endtoend::run(&work),
         What::Consume(work) => endtoend::consume(&work),
     }

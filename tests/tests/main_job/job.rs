@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use plan::Plan;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::Offset;
 use schemas::report::WorkerReport;
 use schemas::spec::AnalyticsPipeline;
 use serde_json::Value;
@@ -41,6 +40,16 @@ impl Job {
         let (kafka, registry) = (kafka?, registry.ok().context("starting the registry panicked")??);
         let place = Place::new(&kafka.bootstrap, &registry.url)?;
         Ok(Self { kafka, _registry: registry, place })
+    }
+
+    /// Where a group goes on reading each source partition; partitions without a commit are left out.
+    pub fn committed(&self, plan: &Plan, group: &str) -> Result<BTreeMap<i32, i64>> {
+        let answer = self.kafka.committed(group, &plan.source.topic, plan.source.partitions as i32)?;
+        let offset = |of: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match of.offset() {
+            Offset::Offset(offset) => Some((of.partition(), offset)),
+            _ => None,
+        };
+        Ok(answer.elements().iter().filter_map(offset).collect())
     }
 }
 
@@ -109,20 +118,6 @@ impl Place {
         let store = self.path(&way.group);
         let reports = run_bounded(&self.plan(&store)?, way, PATIENCE)?;
         Ok((store, reports))
-    }
-
-    /// Where a group goes on reading each source partition; partitions without a commit are left out.
-    pub fn committed(&self, plan: &Plan, group: &str) -> Result<BTreeMap<i32, i64>> {
-        let mut client = ClientConfig::new();
-        let asker: BaseConsumer = client.set("bootstrap.servers", &self.bootstrap).set("group.id", group).create()?;
-        let mut wanted = TopicPartitionList::new();
-        wanted.add_partition_range(&plan.source.topic, 0, plan.source.partitions as i32 - 1);
-        let answer = asker.committed_offsets(wanted, PATIENCE)?;
-        let offset = |of: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match of.offset() {
-            Offset::Offset(offset) => Some((of.partition(), offset)),
-            _ => None,
-        };
-        Ok(answer.elements().iter().filter_map(offset).collect())
     }
 }
 

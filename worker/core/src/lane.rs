@@ -36,6 +36,9 @@ pub struct Lane {
     position: Offset,
     /// Nothing is given out for records before this one: they are replayed.
     silent_until: Offset,
+    /// The anchor that was committed when the partition was taken up. It stays good for every later position, and a lane made of a
+    /// checkpoint may know only earlier ones.
+    floor: Point,
     watermark: EventTime,
     latest: EventTime,
     sealed: EventTime,
@@ -91,6 +94,7 @@ impl Lane {
             batch,
             position: anchor.offset,
             silent_until: progress.position,
+            floor: anchor,
             watermark: anchor.watermark,
             latest: progress.latest,
             sealed,
@@ -174,8 +178,14 @@ impl Lane {
         }
     }
 
-    /// From where the state at the position can be rebuilt.
+    /// From where the state at the position can be rebuilt. It never goes back.
     fn anchor(&self) -> Point {
+        let own = self.own_anchor();
+        if own.offset < self.floor.offset { self.floor } else { own }
+    }
+
+    /// The anchor that follows from what this lane holds.
+    fn own_anchor(&self) -> Point {
         let here = self.here(self.position);
         let state = self.windows.replay_from(here);
         let batch = self.batch.as_ref().map_or(here, |batch| batch.anchor);

@@ -18,6 +18,17 @@ use crate::progress::{CommittedProgress, decode};
 /// Least time between two looks, milliseconds.
 const LOOK: u64 = 250;
 
+/// The lowest watermark of the partitions that are not idle; absent when all are.
+///
+/// Where nothing was judged yet the watermark is the boundary at which the partition joined, which tells nothing of events: raised
+/// to it, the others would call late what belongs before the boundary.
+fn least_busy(committed: &[Option<CommittedProgress>]) -> Option<EventTime> {
+    let busy = committed.iter().filter(|committed| committed.as_ref().is_none_or(|committed| !committed.idle));
+    let judged = |committed: &&CommittedProgress| committed.progress.latest != EventTime::NEVER;
+    busy.map(|committed| committed.as_ref().filter(judged).map_or(EventTime::NEVER, |busy| busy.progress.watermark))
+        .min()
+}
+
 /// What a lane remembers between two looks.
 #[derive(Debug, Default)]
 pub(super) struct Idleness {
@@ -63,11 +74,7 @@ impl Idleness {
             .map(|commit| commit.and_then(|commit| decode(commit.position, &commit.metadata).ok()))
             .collect();
         let grid = &shared.program.windows;
-        let busy = committed.iter().filter(|committed| committed.as_ref().is_none_or(|committed| !committed.idle));
-        let watermark = |committed: &Option<CommittedProgress>| {
-            committed.as_ref().map_or(EventTime::NEVER, |committed| committed.progress.watermark)
-        };
-        if let Some(least) = busy.map(watermark).min() {
+        if let Some(least) = least_busy(&committed) {
             self.all = None;
             let clock = EventTime(now.wall).minus(shared.program.delay);
             return Ok(Some(grid.floor(least.min(clock))).filter(|target| *target != EventTime::NEVER));
@@ -94,5 +101,29 @@ impl Idleness {
         let latest = committed.iter().map(|committed| committed.progress.latest).max()?;
         let close = now.ticks - since >= patience && latest != EventTime::NEVER;
         close.then(|| grid.of(latest).end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stream_core::Progress;
+
+    use super::*;
+
+    fn committed(latest: EventTime, watermark: i64, idle: bool) -> CommittedProgress {
+        let progress = Progress { latest, ..Progress::join(Offset(0), EventTime(watermark)) };
+        CommittedProgress { progress, topic_id: None, revision: None, idle }
+    }
+
+    #[test]
+    fn a_partition_that_has_just_joined_raises_no_other() {
+        let idle = Some(committed(EventTime(900), 300, true));
+        let busy = Some(committed(EventTime(800), 200, false));
+        let joined = |idle| Some(committed(EventTime::NEVER, 1_000, idle));
+        assert_eq!(least_busy(&[idle.clone(), busy.clone()]), Some(EventTime(200)));
+        assert_eq!(least_busy(&[idle.clone(), joined(false)]), Some(EventTime::NEVER));
+        assert_eq!(least_busy(&[idle.clone(), busy, joined(true)]), Some(EventTime(200)));
+        assert_eq!(least_busy(&[idle.clone(), joined(true)]), None);
+        assert_eq!(least_busy(&[idle, None]), Some(EventTime::NEVER));
     }
 }

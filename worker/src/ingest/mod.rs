@@ -131,7 +131,8 @@ impl IngestError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Source(SourceError::FindTopic { .. }) => "TopicMissing",
-            Self::SourceDataLost { .. } | Self::OtherTopic { .. } => "SourceDataLost",
+            Self::SourceDataLost { .. } => "SourceDataLost",
+            Self::OtherTopic { .. } => "TopicRecreated",
             Self::UnknownPartition { .. } => "UnknownPartition",
             _ => "BrokerUnreachable",
         }

@@ -190,7 +190,7 @@ fn persist_sink<T>(
                 publisher.status.recovered("sink");
                 return Ok(done);
             }
-            Err(error) => publisher.status.trouble("sink", "SinkUnavailable", error.to_string()),
+            Err(error) => publisher.status.trouble("sink", error.reason(), error.to_string()),
         }
         if publisher.stop.wait(backoff.next()) {
             return Err(PublishError::Stopped);

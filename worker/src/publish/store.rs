@@ -46,6 +46,17 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// A stable word for the status.
+    pub fn reason(&self) -> &'static str {
+        let (Self::Write { source, .. }
+        | Self::Read { source, .. }
+        | Self::Remove { source, .. }
+        | Self::List { source, .. }) = self;
+        if crate::checkpoint::is_full(source) { "VolumeFull" } else { "SinkUnavailable" }
+    }
+}
+
 /// What a write-once did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {

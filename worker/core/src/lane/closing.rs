@@ -41,8 +41,9 @@ impl Lane {
     /// Forgets the decrees that the anchor's watermark holds, so that they do not pile up (L8).
     pub(super) fn forget_decrees(&mut self) {
         if !self.decrees.is_empty() {
-            let anchor = self.anchor().offset;
-            self.decrees.retain(|decree| decree.at > anchor);
+            let (own, floor) = (self.own_anchor().offset, self.floor.offset);
+            // The committed anchor may be from before the decree at its very offset; to meet a decree twice changes nothing.
+            self.decrees.retain(|decree| decree.at > own && decree.at >= floor);
         }
     }
 

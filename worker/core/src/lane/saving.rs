@@ -161,7 +161,9 @@ impl Lane {
         lane.batch_before = state.batch_before;
         lane.batch = state.batch.map(|batch| OpenBatch::of_state(&lane.program.batch, batch));
         lane.to_apply = to_apply.into();
-        lane.decrees = state.decrees;
+        // Decrees before the committed anchor are part of it.
+        let is_behind = |decree: &Decree| decree.at > progress.anchor.offset || progress.decrees.contains(decree);
+        lane.decrees = state.decrees.into_iter().filter(is_behind).collect();
         lane.history = state.history;
         for (window, content) in state.windows.into_iter().zip(contents) {
             let mut open = OpenWindow::new(window.window, window.first, window.anchor);
