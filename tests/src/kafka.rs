@@ -104,12 +104,22 @@ impl Kafka {
         Ok(found.topics().first().map_or(0, |topic| topic.partitions().len()))
     }
 
-    /// [`committed`] on this broker.
+    /// What a group has committed for partitions 0 to `partitions` of a topic; those without a commit are unset. While the broker
+    /// still makes or loads the topic that it keeps commits in, it is asked again.
     ///
     /// # Errors
-    /// The broker does not answer, or refuses.
+    /// The broker does not answer, or refuses for another reason.
     pub fn committed(&self, group: &str, topic: &str, partitions: i32) -> Result<TopicPartitionList> {
-        committed(&self.bootstrap, group, topic, partitions)
+        let asker: BaseConsumer = self.client().set("group.id", group).set("log_level", "0").create()?;
+        let deadline = Instant::now() + COORDINATOR;
+        loop {
+            let mut wanted = TopicPartitionList::new();
+            wanted.add_partition_range(topic, 0, partitions - 1);
+            match asker.committed_offsets(wanted, ANSWER) {
+                Err(error) if is_finding_coordinator(&error) && Instant::now() < deadline => sleep(ASK_AGAIN),
+                answer => return Ok(answer?),
+            }
+        }
     }
 
     /// Creates a topic with one replica and Kafka's configuration names, such as `message.timestamp.type`.
@@ -131,26 +141,6 @@ impl Kafka {
             }
             Ok(())
         })
-    }
-}
-
-/// What a group has committed for partitions 0 to `partitions` of a topic; those without a commit are unset. While the broker
-/// still makes or loads the topic that it keeps commits in, it is asked again.
-///
-/// # Errors
-/// The broker does not answer, or refuses for another reason.
-pub fn committed(bootstrap: &str, group: &str, topic: &str, partitions: i32) -> Result<TopicPartitionList> {
-    let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", bootstrap).set("group.id", group).set("log_level", "0");
-    let asker: BaseConsumer = client.create()?;
-    let deadline = Instant::now() + COORDINATOR;
-    loop {
-        let mut wanted = TopicPartitionList::new();
-        wanted.add_partition_range(topic, 0, partitions - 1);
-        match asker.committed_offsets(wanted, ANSWER) {
-            Err(error) if is_finding_coordinator(&error) && Instant::now() < deadline => sleep(ASK_AGAIN),
-            answer => return Ok(answer?),
-        }
     }
 }
 

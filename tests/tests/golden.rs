@@ -81,6 +81,17 @@ fn progress_of_version_2_is_read_and_written() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn progress_of_version_3_is_read_and_written() -> Result<()> {
+    let progress = Progress { volumes: vec![1000, 0, 987_654_321], ..committed().progress };
+    let committed = CommittedProgress { progress, ..committed() };
+    let written = progress::encode(&committed);
+    let text = String::from_utf8(golden("progress-v3.txt", written.as_bytes())?)?;
+    assert_eq!(progress::decode(Offset(1234), &text)?, committed);
+    assert_eq!(written, text, "a format that changes needs a new version");
+    Ok(())
+}
+
 fn published() -> CollectorProgress {
     CollectorProgress {
         position: Offset(90),

@@ -13,7 +13,7 @@ use schemas::report::WorkerReport;
 use schemas::spec::AnalyticsPipeline;
 use serde_json::Value;
 use tempfile::TempDir;
-use tests::kafka::{Kafka, committed};
+use tests::kafka::Kafka;
 use tests::pipeline::{QUICKSTART, Way, create_topics, run_bounded};
 use tests::python;
 use tests::registry::Registry;
@@ -40,6 +40,16 @@ impl Job {
         let (kafka, registry) = (kafka?, registry.ok().context("starting the registry panicked")??);
         let place = Place::new(&kafka.bootstrap, &registry.url)?;
         Ok(Self { kafka, _registry: registry, place })
+    }
+
+    /// Where a group goes on reading each source partition; partitions without a commit are left out.
+    pub fn committed(&self, plan: &Plan, group: &str) -> Result<BTreeMap<i32, i64>> {
+        let answer = self.kafka.committed(group, &plan.source.topic, plan.source.partitions as i32)?;
+        let offset = |of: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match of.offset() {
+            Offset::Offset(offset) => Some((of.partition(), offset)),
+            _ => None,
+        };
+        Ok(answer.elements().iter().filter_map(offset).collect())
     }
 }
 
@@ -108,16 +118,6 @@ impl Place {
         let store = self.path(&way.group);
         let reports = run_bounded(&self.plan(&store)?, way, PATIENCE)?;
         Ok((store, reports))
-    }
-
-    /// Where a group goes on reading each source partition; partitions without a commit are left out.
-    pub fn committed(&self, plan: &Plan, group: &str) -> Result<BTreeMap<i32, i64>> {
-        let answer = committed(&self.bootstrap, group, &plan.source.topic, plan.source.partitions as i32)?;
-        let offset = |of: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match of.offset() {
-            Offset::Offset(offset) => Some((of.partition(), offset)),
-            _ => None,
-        };
-        Ok(answer.elements().iter().filter_map(offset).collect())
     }
 }
 
