@@ -20,8 +20,10 @@ use crate::world::{Clock, MayWrite, SystemClock};
 
 /// How long a lease is valid after its last renewal.
 pub const DURATION: Duration = Duration::from_secs(30);
-/// It is renewed this long before it ends, and writing ends this long before, too: the clocks of two nodes differ.
-const GRACE: Duration = Duration::from_secs(5);
+/// It is renewed this long before it ends.
+const RENEWED_BEFORE: Duration = Duration::from_secs(10);
+/// Writing ends this long before it does: the clocks of two nodes differ.
+const MARGIN: Duration = Duration::from_secs(4);
 /// How often the lease is looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -132,7 +134,7 @@ async fn run(
             .with_namespace(&election.namespace)
             .with_identity(&election.identity)
             .with_duration(DURATION.as_secs())
-            .with_grace(GRACE.as_secs())
+            .with_grace(RENEWED_BEFORE.as_secs())
             .build()
             .await?;
         Ok::<_, CampaignError>((client, manager.watch().await))
@@ -170,7 +172,7 @@ fn until(lease: &Lease, identity: &str) -> i64 {
     };
     let seconds = spec.lease_duration_seconds.unwrap_or_default();
     let renewed = spec.renew_time.as_ref().map_or(0, |time| time.0.as_millisecond());
-    renewed + i64::from(seconds) * 1_000 - GRACE.as_millis() as i64
+    renewed + i64::from(seconds) * 1_000 - MARGIN.as_millis() as i64
 }
 
 #[cfg(test)]
@@ -193,9 +195,18 @@ mod tests {
             }),
             ..Lease::default()
         };
-        assert_eq!(until(&lease, "a"), 1_025_000);
+        assert_eq!(until(&lease, "a"), 1_026_000);
         assert_eq!(until(&lease, "b"), 0);
         assert_eq!(until(&Lease::default(), "a"), 0);
+    }
+
+    #[test]
+    fn a_renewal_is_seen_before_the_term_ends() {
+        let renewed_after = DURATION - RENEWED_BEFORE;
+        assert!(
+            renewed_after + 2 * LOOK <= DURATION - MARGIN,
+            "else nothing may be written for a moment at every renewal"
+        );
     }
 
     #[test]
