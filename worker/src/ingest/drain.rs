@@ -40,7 +40,11 @@ impl Drain {
             return Step::Wait;
         }
         let target = target(&shared.program.windows, &committed);
-        let drained = |progress: &Progress| progress.watermark >= target && !progress.decree_pending;
+        // A watermark that had been decreed so far before says nothing of the records behind: their batch is still open. The anchor is
+        // at the position when nothing is.
+        let is_closed = |progress: &Progress| progress.anchor.offset == progress.position;
+        let drained =
+            |progress: &Progress| progress.watermark >= target && is_closed(progress) && !progress.decree_pending;
         if committed.iter().all(drained) {
             return Step::Done;
         }

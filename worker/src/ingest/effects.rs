@@ -38,8 +38,12 @@ pub trait Broker: Send + Sync {
     /// Commits `commit` for `partition`; its error is [`IngestError::is_lost_partition`] when the partition is another worker's.
     fn commit(&self, partition: i32, commit: &Commit) -> Result<(), IngestError>;
 
-    /// Begins to read `partition` at `from`.
-    fn open(&self, partition: i32, from: &Point) -> Result<Box<dyn Reader>, IngestError>;
+    /// Since when the partition is this worker's, as a number that is another one when it was lost and came back. `None` when the worker
+    /// knows that it is not.
+    fn tenure(&self, partition: i32) -> Option<u64>;
+
+    /// Begins to read `partition` at `from`; its error is [`IngestError::is_lost_partition`] when the worker knows that its `tenure` is over.
+    fn open(&self, partition: i32, tenure: u64, from: &Point) -> Result<Box<dyn Reader>, IngestError>;
 
     /// Puts a record on its way to partition `output` of the partials topic.
     fn send(&self, output: u32, record: &Record) -> Result<(), IngestError>;

@@ -140,9 +140,13 @@ impl Broker for Arc<Kafka> {
         Ok(self.consumer.commit(partition, commit.position.0, &commit.metadata, COMMIT_WAIT)?)
     }
 
-    fn open(&self, partition: i32, from: &Point) -> Result<Box<dyn Reader>, IngestError> {
+    fn tenure(&self, partition: i32) -> Option<u64> {
+        self.consumer.tenure(partition)
+    }
+
+    fn open(&self, partition: i32, tenure: u64, from: &Point) -> Result<Box<dyn Reader>, IngestError> {
         let decoder = Decoder::new(self.schemas.clone(), &self.plan.reader_schema, self.plan.arrow_schema.clone());
-        let queue = self.consumer.start(partition, from.offset.0)?;
+        let queue = self.consumer.start_in(partition, Some(tenure), from.offset.0)?;
         Ok(Box::new(KafkaReader {
             kafka: self.clone(),
             partition,

@@ -47,7 +47,7 @@ impl Owned {
     /// Begins to read where `lane` stands, which leads to `committed`.
     pub(super) fn start(
         shared: &Shared,
-        partition: i32,
+        (partition, tenure): (i32, u64),
         committed: CommittedProgress,
         lane: Lane,
         keeper: Option<Keeper>,
@@ -56,7 +56,7 @@ impl Owned {
         let until = shared.settings.ends.as_ref().map_or(i64::MAX, |ends| ends.get(&partition).copied().unwrap_or(0));
         Ok(Self {
             partition,
-            reader: shared.broker.open(partition, &lane.next_point())?,
+            reader: shared.broker.open(partition, tenure, &lane.next_point())?,
             began_at: lane.position(),
             from_checkpoint: false,
             lane,

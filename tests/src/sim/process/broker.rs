@@ -86,9 +86,19 @@ impl Broker for Outside {
         Ok(())
     }
 
-    fn open(&self, partition: i32, from: &Point) -> Result<Box<dyn Reader>, IngestError> {
+    fn tenure(&self, partition: i32) -> Option<u64> {
+        let sim = self.sim();
+        let knows = sim.mutant != Some(mutant::Mutant::CommitWhatWasLost);
+        if knows { sim.world().tenure(self.pid, partition) } else { Some(0) }
+    }
+
+    fn open(&self, partition: i32, tenure: u64, from: &Point) -> Result<Box<dyn Reader>, IngestError> {
         let sim = self.sim();
         sim.before(self.pid, "open")?;
+        if self.tenure(partition) != Some(tenure) {
+            sim.world().tally.count("recovery: a partition was lost while it was taken over");
+            return Err(SourceError::Own { partition }.into());
+        }
         let mut world = sim.world();
         let committed = world.group.commits.get(&partition);
         let committed = committed.and_then(|commit| decode(commit.position, &commit.metadata).ok());

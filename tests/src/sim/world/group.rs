@@ -40,6 +40,19 @@ impl Group {
 }
 
 impl World {
+    /// Since which deal a process has a partition, as far as it knows: who is no member any more knows what it knew last.
+    pub fn tenure(&mut self, pid: Pid, partition: i32) -> Option<u64> {
+        let life = &mut self.lives[pid];
+        if self.group.members.get(&life.slot) == Some(&pid) {
+            let is_owner = self.group.owner.get(&partition) == Some(&life.slot);
+            match self.group.deals.get(&partition).filter(|_| is_owner) {
+                Some(deal) => life.tenures.insert(partition, *deal),
+                None => life.tenures.remove(&partition),
+            };
+        }
+        life.tenures.get(&partition).copied()
+    }
+
     /// Takes a commit, and notes what it says. Law L5: nothing goes back.
     pub fn commit(&mut self, partition: i32, commit: &Commit) {
         let now = match decode(commit.position, &commit.metadata) {

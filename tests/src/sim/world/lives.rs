@@ -42,6 +42,8 @@ pub struct Life {
     pub fetch: usize,
     /// What it sent and what has not arrived, by output.
     pub in_flight: BTreeMap<usize, VecDeque<Message>>,
+    /// Since which deal it has its partitions, as far as it knows.
+    pub tenures: BTreeMap<i32, u64>,
     /// The partitions it lost without having been told.
     pub unlearnt: BTreeSet<i32>,
 }
