@@ -195,7 +195,8 @@ impl Collector {
         if !self.admit(from) {
             return;
         }
-        let known = self.sealed[from.partition.0 as usize];
+        // A partition that joined has nothing to tell of the windows before.
+        let known = self.sealed[from.partition.0 as usize].max(self.topology.joins(from.partition));
         if known < seal.after {
             self.lose(seal.after);
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use schemas::report::{PartitionReport, WindowReport};
 use schemas::wire::{Content, Record as WireRecord, Sender};
-use stream_core::{Emission, Emissions, EventTime, Fetch, Halt, Lane, Offset, Partition, Progress, Seal};
+use stream_core::{Emission, Emissions, EventTime, Fetch, Halt, Lane, Offset, Progress};
 
 use super::checkpoints::Checkpoints;
 use super::effects::{Commit, Now, Read, Reader};
@@ -141,12 +141,8 @@ impl Owned {
             match emission {
                 Emission::Partial(partial) => self.send(shared, partial.output, partial_content(partial)?)?,
                 Emission::Seal(seal) => {
-                    // A partition that joined has nothing to tell of the windows before.
-                    let first = seal.after <= shared.topology.joins(Partition(self.partition));
-                    let after = if first { EventTime::NEVER } else { seal.after };
-                    let seal = Seal { after, ..seal.clone() };
                     for output in 0..shared.plan.partials_partitions {
-                        self.send(shared, output, Content::Seal(seal_body(&seal, output)))?;
+                        self.send(shared, output, Content::Seal(seal_body(seal, output)))?;
                     }
                 }
                 Emission::Report(report) => {

@@ -99,6 +99,10 @@ impl Sim {
             None => {
                 world.tally.count("recovery: one that had lost its place joined again");
                 world.group.members.insert(slot, pid);
+                // What was dealt to its place while it had none.
+                let dealt =
+                    world.group.owner.iter().filter(|(_, owner)| **owner == slot).map(|(partition, _)| *partition);
+                process.given.lock().unwrap_or_else(PoisonError::into_inner).extend(dealt);
             }
         }
     }
