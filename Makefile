@@ -11,7 +11,7 @@ BINARIES := sluice sluice-worker sluice-operator sluice-bench
 DEMO := bin/sluice dev examples/revenue-5m.yaml --generate 2000000 --bounded --data demo-data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-test build demo test test-fast sim chaos e2e e2e-long kind-e2e kind bench generate fmt lint clean
+.PHONY: help setup setup-build setup-test build demo test test-fast fuzz sim chaos e2e e2e-long kind-e2e kind bench generate fmt lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -42,6 +42,9 @@ test: setup-test ## everything: format, lint, tests, and tests against real serv
 
 test-fast: setup-build ## the same without servers
 	@tests/run fast
+
+fuzz: setup-build ## ten minutes of random bytes for every reader of what others wrote (SECONDS_EACH)
+	tests/fuzz
 
 SEEDS ?= 20000
 sim: setup-build ## SEEDS random scripts in which everything goes wrong, on all processors
@@ -82,6 +85,7 @@ kind: ## a kind cluster with Sluice on it, for people with Docker
 bench: setup-test build ## events per CPU-second, beside consuming alone
 	bin/sluice-bench core
 	bin/sluice-bench e2e
+	bin/sluice-bench resident
 
 generate: setup-build ## write the files that follow from the types again: crds/ and docs/reference/
 	SLUICE_GENERATE=1 cargo test --workspace --test generated

@@ -15,8 +15,17 @@ pub fn cpu() -> Duration {
 
 /// Peak resident memory of this process, bytes.
 pub fn peak_memory() -> u64 {
+    of_status("VmHWM:")
+}
+
+/// Resident memory of this process now, bytes.
+pub fn resident() -> u64 {
+    of_status("VmRSS:")
+}
+
+fn of_status(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
     line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use cli::generate::{Options, SchemaIds, Target, Truth, register, send};
 use plan::Plan;
+use schemas::report::WorkerReport;
 use serde::{Deserialize, Serialize};
 use tests::pipeline::{create_topics, differences, quickstart};
 use worker::source::batch::Fetch;
@@ -25,6 +26,8 @@ pub struct Used {
     pub cpu_ms: u64,
     pub wall_ms: u64,
     pub peak_bytes: u64,
+    /// Resident memory when each tenth of the records had been read, bytes; of a run of the whole pipeline only.
+    pub resident: Vec<u64>,
 }
 
 impl Used {
@@ -57,7 +60,7 @@ pub fn compare(servers: &Servers, events: u64, rounds: usize) -> Result<()> {
 fn measure(kafka: &str, registry: &str, events: u64, rounds: usize) -> Result<()> {
     let data = tempfile::tempdir()?;
     let plan = quickstart(kafka, registry, data.path())?;
-    let truth = fill(&plan, events)?;
+    let truth = fill(&plan, &Options::new(events, plan.source.partitions))?;
     let (mut alone, mut whole) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         let consumed =
@@ -105,17 +108,16 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn fill(plan: &Plan, events: u64) -> Result<Truth> {
+pub(crate) fn fill(plan: &Plan, options: &Options) -> Result<Truth> {
     create_topics(plan)?;
     let ids: SchemaIds = register(&plan.registry_url, &plan.source.topic, false)?;
     let started = Instant::now();
-    let options = Options::new(events, plan.source.partitions);
-    let truth = send(&options, ids, &Target::new(&plan.kafka.bootstrap, &plan.source.topic), |_| {})?;
-    println!("{events} events in '{}' after {:.1} s", plan.source.topic, started.elapsed().as_secs_f64());
+    let truth = send(options, ids, &Target::new(&plan.kafka.bootstrap, &plan.source.topic), |_| {})?;
+    println!("{} events in '{}' after {:.1} s", options.count, plan.source.topic, started.elapsed().as_secs_f64());
     Ok(truth)
 }
 
-fn child(verb: &str, arguments: &[&str]) -> Result<Used> {
+pub(crate) fn child(verb: &str, arguments: &[&str]) -> Result<Used> {
     let output = Command::new(std::env::current_exe()?).arg(verb).args(arguments).output()?;
     ensure!(output.status.success(), "'{verb}' failed: {}", String::from_utf8_lossy(&output.stderr));
     let line = String::from_utf8(output.stdout)?;
@@ -150,11 +152,21 @@ pub fn run(work: &Work) -> Result<()> {
     plan.topics.last_mut().context("a plan has topics")?.name.clone_from(&plan.partials_topic);
     create_topics(&plan)?;
     let ends = bounded::ends(&plan)?;
+    let all = ends.values().sum::<i64>().unsigned_abs();
     let config = Config { group: work.group.clone(), ends: Some(ends), ..Config::new(Arc::new(plan), "bench-0") };
     let (started, before) = (Instant::now(), cpu::cpu());
-    let reports = bounded::run(vec![config], |_| true)?;
-    let records = reports.iter().flat_map(|report| &report.partitions).map(|partition| partition.ledger.consumed).sum();
-    tell(records, started, before)
+    let mut resident = Vec::new();
+    let reports = bounded::run(vec![config], |reports| {
+        while resident.len() < 10 && consumed(reports) * 10 >= all * (resident.len() as u64 + 1) {
+            resident.push(cpu::resident());
+        }
+        true
+    })?;
+    tell(consumed(&reports), started, before, resident)
+}
+
+fn consumed(reports: &[WorkerReport]) -> u64 {
+    reports.iter().flat_map(|report| &report.partitions).map(|partition| partition.ledger.consumed).sum()
 }
 
 /// Consuming alone: the same client, settings and batch call; every payload is looked at, nothing is decoded.
@@ -188,15 +200,16 @@ pub fn consume(work: &Work) -> Result<()> {
         });
     }
     std::hint::black_box(bytes);
-    tell(records, started, before)
+    tell(records, started, before, Vec::new())
 }
 
-fn tell(records: u64, started: Instant, before: Duration) -> Result<()> {
+fn tell(records: u64, started: Instant, before: Duration, resident: Vec<u64>) -> Result<()> {
     let used = Used {
         records,
         cpu_ms: cpu::cpu().saturating_sub(before).as_millis() as u64,
         wall_ms: started.elapsed().as_millis() as u64,
         peak_bytes: cpu::peak_memory(),
+        resident,
     };
     println!("{}", serde_json::to_string(&used)?);
     Ok(())

@@ -3,6 +3,7 @@
 mod cpu;
 mod endtoend;
 mod memory;
+mod resident;
 mod restart;
 
 use anyhow::Context as _;
@@ -53,6 +54,15 @@ enum What {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// Resident memory over a log, and over one of ten times the events and hours.
+    Resident {
+        /// Events of the shorter log.
+        #[arg(long, default_value_t = 5_000_000)]
+        events: u64,
+        /// Hours of event time of the shorter log.
+        #[arg(long, default_value_t = 6)]
+        hours: u32,
+    },
     /// One run of the whole pipeline; prints what it used.
     #[command(hide = true)]
     Run(endtoend::Work),
@@ -67,6 +77,7 @@ fn main() -> anyhow::Result<()> {
         What::Core { events, fetch, runs } => core(&load(&arguments.pipeline)?, events, fetch, runs),
         What::Restart { ids } => restarts(&load(&arguments.pipeline)?, &ids),
         What::E2e { servers, events, rounds } => endtoend::compare(&servers, events, rounds),
+        What::Resident { events, hours } => resident::compare(events, hours),
         What::Run(work) => endtoend::run(&work),
         What::Consume(work) => endtoend::consume(&work),
     }
@@ -76,13 +87,18 @@ fn restarts(plan: &Plan, sizes: &[u64]) -> anyhow::Result<()> {
     for ids in sizes {
         let restart::Measured { ids, replay, restore, all, new, save } = restart::run(plan, *ids)?;
         println!(
-            "{ids} ids: replay {:.2} s, from the checkpoint {:.3} s; checkpoint {all} bytes, the next one {new} bytes in {} ms",
-            replay.as_secs_f64(),
-            restore.as_secs_f64(),
+            "{ids} ids: replay {}, from the checkpoint {}; checkpoint {all} bytes, the next one {new} bytes in {} ms",
+            seconds(replay),
+            seconds(restore),
             save.as_millis(),
         );
     }
     Ok(())
+}
+
+fn seconds(taken: restart::Taken) -> String {
+    let restart::Taken { clock, processor } = taken;
+    format!("{:.3} s ({:.3} s of processor)", clock.as_secs_f64(), processor.as_secs_f64())
 }
 
 fn load(path: &str) -> anyhow::Result<Plan> {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use cli::{completion, crd, dev, dlq, generate, quality, query, validate};
+use cli::{completion, crd, dev, dlq, explain, generate, quality, query, status, validate, verify};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -46,6 +46,15 @@ enum Verb {
     /// Try rules before they are applied
     #[command(after_help = "Exit codes: 0 done; 1 it failed; 2 wrong usage")]
     Quality(quality::QualityArgs),
+    /// One screen about a running pipeline: conditions, partitions, windows, quality
+    #[command(after_help = "Exit codes: 0 done; 1 it failed; 2 wrong usage")]
+    Status(status::StatusArgs),
+    /// Why a window is not published yet
+    #[command(after_help = "Exit codes: 0 done; 1 it failed; 2 wrong usage")]
+    Explain(explain::ExplainArgs),
+    /// Recompute the published windows from Kafka and compare the files, byte for byte
+    #[command(after_help = "Exit codes: 0 there are windows, and all are equal; 1 anything else; 2 wrong usage")]
+    Verify(verify::VerifyArgs),
     /// Print the completion for a shell
     Completion(completion::CompletionArgs),
 }
@@ -61,6 +70,9 @@ fn main() -> ExitCode {
         Verb::Crd => crd::run(&mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
         Verb::Dlq(args) => dlq::run(&args, &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
         Verb::Quality(args) => quality::run(&args, &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
+        Verb::Status(args) => status::run(&args, &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
+        Verb::Explain(args) => explain::run(&args, &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
+        Verb::Verify(args) => verify::run(&args, &mut out).map_err(anyhow::Error::from),
         Verb::Completion(args) => {
             completion::run(&args, Sluice::command(), &mut out).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from)
         }

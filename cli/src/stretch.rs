@@ -1,9 +1,10 @@
 //! Reading a stretch of a topic: from a time, or from its beginning, to its end as it is at the start. Nothing is committed.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use plan::Plan;
+use plan::{Isolation, Plan};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers as _};
@@ -104,43 +105,118 @@ impl Stored {
 ///
 /// # Errors
 /// The broker's.
-pub fn read(plan: &Plan, topic: &str, since: Option<i64>, mut each: impl FnMut(Stored)) -> Result<(), StretchError> {
-    let failed = |source| StretchError::Read { topic: topic.to_owned(), source };
-    let consumer: BaseConsumer = client(plan)
+pub fn read(plan: &Plan, topic: &str, since: Option<i64>, each: impl FnMut(Stored)) -> Result<(), StretchError> {
+    Stretch::open(plan, topic, since)?.read(each)
+}
+
+/// A stretch that is about to be read.
+pub struct Stretch {
+    consumer: BaseConsumer,
+    topic: String,
+    lows: BTreeMap<i32, i64>,
+    ranges: BTreeMap<i32, Range<i64>>,
+}
+
+impl Stretch {
+    /// The stretch of `topic` from `since` (milliseconds; absent: the beginning) to its end as it is now.
+    ///
+    /// # Errors
+    /// The broker's.
+    pub fn open(plan: &Plan, topic: &str, since: Option<i64>) -> Result<Self, StretchError> {
+        let failed = |source| StretchError::Read { topic: topic.to_owned(), source };
+        let consumer = consumer(plan).map_err(failed)?;
+        let (lows, ranges) = assign(&consumer, topic, since).map_err(failed)?;
+        Ok(Self { consumer, topic: topic.to_owned(), lows, ranges })
+    }
+
+    /// The stretch of `topic` from one offset of each of these partitions to their ends as they are now.
+    ///
+    /// # Errors
+    /// The broker's.
+    pub fn behind(plan: &Plan, topic: &str, starts: &BTreeMap<i32, i64>) -> Result<Self, StretchError> {
+        let failed = |source| StretchError::Read { topic: topic.to_owned(), source };
+        let consumer = consumer(plan).map_err(failed)?;
+        let (mut start, mut stretch) = (TopicPartitionList::new(), Places::default());
+        for (partition, from) in starts {
+            let (low, high) = consumer.fetch_watermarks(topic, *partition, ASK).map_err(failed)?;
+            stretch.0.insert(*partition, low);
+            let from = (*from).max(low);
+            if from < high {
+                start.add_partition_offset(topic, *partition, Offset::Offset(from)).map_err(failed)?;
+                stretch.1.insert(*partition, from..high);
+            }
+        }
+        consumer.assign(&start).map_err(failed)?;
+        let (lows, ranges) = stretch;
+        Ok(Self { consumer, topic: topic.to_owned(), lows, ranges })
+    }
+
+    /// The first offset that each partition still holds.
+    pub fn lows(&self) -> &BTreeMap<i32, i64> {
+        &self.lows
+    }
+
+    /// The offsets that will be read, of each partition that has some.
+    pub fn ranges(&self) -> &BTreeMap<i32, Range<i64>> {
+        &self.ranges
+    }
+
+    /// Gives every record to `each`, the partitions in any order, those of one in the order of the log.
+    ///
+    /// # Errors
+    /// The broker's.
+    pub fn read(self, mut each: impl FnMut(Stored)) -> Result<(), StretchError> {
+        let Self { consumer, topic, ranges, .. } = self;
+        let failed = |source| StretchError::Read { topic: topic.clone(), source };
+        let mut ends: BTreeMap<i32, i64> =
+            ranges.into_iter().map(|(partition, range)| (partition, range.end)).collect();
+        let mut heard = Instant::now();
+        while !ends.is_empty() {
+            match consumer.poll(Duration::from_millis(100)) {
+                Some(message) => {
+                    let message = message.map_err(failed)?;
+                    heard = Instant::now();
+                    // What was appended behind the end as it was is left out.
+                    if ends.get(&message.partition()).is_some_and(|end| message.offset() < *end) {
+                        each(Stored::of(&message));
+                    }
+                }
+                None if heard.elapsed() > PATIENCE => return Err(StretchError::Silent { topic }),
+                None => {}
+            }
+            let position = consumer.position().map_err(failed)?;
+            ends.retain(|partition, end| {
+                let reached = position.find_partition(&topic, *partition).map(|element| element.offset());
+                !matches!(reached, Some(Offset::Offset(at)) if at >= *end)
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A consumer that sees what the pipeline sees.
+fn consumer(plan: &Plan) -> Result<BaseConsumer, KafkaError> {
+    let isolation = match plan.source.isolation {
+        Isolation::ReadCommitted => "read_committed",
+        Isolation::ReadUncommitted => "read_uncommitted",
+    };
+    client(plan)
         .set("group.id", format!("{}.look", plan.name))
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "earliest")
+        .set("isolation.level", isolation)
         .create()
-        .map_err(failed)?;
-    let mut ends = assign(&consumer, topic, since).map_err(failed)?;
-    let mut heard = Instant::now();
-    while !ends.is_empty() {
-        match consumer.poll(Duration::from_millis(100)) {
-            Some(message) => {
-                let message = message.map_err(failed)?;
-                heard = Instant::now();
-                // What was appended behind the end as it was is left out.
-                if ends.get(&message.partition()).is_some_and(|end| message.offset() < *end) {
-                    each(Stored::of(&message));
-                }
-            }
-            None if heard.elapsed() > PATIENCE => return Err(StretchError::Silent { topic: topic.to_owned() }),
-            None => {}
-        }
-        let position = consumer.position().map_err(failed)?;
-        ends.retain(|partition, end| {
-            let reached = position.find_partition(topic, *partition).map(|element| element.offset());
-            !matches!(reached, Some(Offset::Offset(at)) if at >= *end)
-        });
-    }
-    Ok(())
 }
 
-/// Starts every partition that has something to read; the ends of those.
-fn assign(consumer: &BaseConsumer, topic: &str, since: Option<i64>) -> Result<BTreeMap<i32, i64>, KafkaError> {
+/// The first offset of each partition, and what will be read of those that have something to read.
+type Places = (BTreeMap<i32, i64>, BTreeMap<i32, Range<i64>>);
+
+/// Starts every partition that has something to read.
+fn assign(consumer: &BaseConsumer, topic: &str, since: Option<i64>) -> Result<Places, KafkaError> {
     let metadata = consumer.fetch_metadata(Some(topic), ASK)?;
     let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
-    let (mut times, mut ends, mut start) = (TopicPartitionList::new(), BTreeMap::new(), TopicPartitionList::new());
+    let (mut times, mut start) = (TopicPartitionList::new(), TopicPartitionList::new());
+    let (mut lows, mut ranges) = Places::default();
     let numbers: Vec<i32> = partitions.map(MetadataPartition::id).collect();
     for number in &numbers {
         times.add_partition_offset(topic, *number, Offset::Offset(since.unwrap_or(0)))?;
@@ -148,6 +224,7 @@ fn assign(consumer: &BaseConsumer, topic: &str, since: Option<i64>) -> Result<BT
     let found = if since.is_some() { Some(consumer.offsets_for_times(times, ASK)?) } else { None };
     for number in numbers {
         let (low, high) = consumer.fetch_watermarks(topic, number, ASK)?;
+        lows.insert(number, low);
         let first = match &found {
             None => low,
             Some(found) => match found.find_partition(topic, number).map(|element| element.offset()) {
@@ -157,9 +234,9 @@ fn assign(consumer: &BaseConsumer, topic: &str, since: Option<i64>) -> Result<BT
         };
         if first < high {
             start.add_partition_offset(topic, number, Offset::Offset(first))?;
-            ends.insert(number, high);
+            ranges.insert(number, first..high);
         }
     }
     consumer.assign(&start)?;
-    Ok(ends)
+    Ok((lows, ranges))
 }

@@ -1,36 +1,24 @@
 //! Which pipeline is looked at when: watches, timers, backoff.
 //!
-//! Kept true: each watch has its own backoff, so that one that fails starves no other; each pipeline has its own, too; and no
-//! more than a fixed number of passes run at a time. Only metadata is watched: a pipeline that this version cannot read
-//! breaks no watch, and hundreds of them take little memory.
+//! Kept true: each pipeline has its own backoff, no more than a fixed number of passes run at a time, and passes begin only when
+//! the watches have told everything that there is.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::fmt::Debug;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures::stream::{BoxStream, StreamExt as _, select_all};
-use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount};
-use k8s_openapi::api::networking::v1::NetworkPolicy;
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::core::PartialObjectMeta;
+use futures::StreamExt as _;
 use kube::runtime::controller::{Action, Error as ApplierError};
-use kube::runtime::reflector::{self, ObjectRef};
-use kube::runtime::{Config, Predicate as _, PredicateConfig, WatchStreamExt as _, applier, predicates, watcher};
-use kube::{Api, Client, Resource, ResourceExt as _};
-use serde::de::DeserializeOwned;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::{Config, applier};
+use kube::{Client, ResourceExt as _};
 
-use crate::api::AnalyticsPipeline;
-use crate::names;
 use crate::reconcile::{Memory, PassError, Settings, reconcile};
 use crate::telemetry::Telemetry;
-use crate::world::World;
-
-/// What the cache holds of a pipeline.
-type Known = PartialObjectMeta<AnalyticsPipeline>;
+use crate::watches::{Desk, Known, Watches};
+use crate::world::{Cache, World};
 
 /// Changes that come together are looked at together.
 const DEBOUNCE: Duration = Duration::from_millis(200);
@@ -40,6 +28,8 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 /// Longest that one pass may take.
 const PASS_WAIT: Duration = Duration::from_mins(2);
+/// A pause is this share longer or shorter, so that pipelines that began together do not stay together.
+const SPREAD: f64 = 0.1;
 
 /// Which pipelines, and how many at a time.
 #[derive(Debug, Clone)]
@@ -54,50 +44,36 @@ pub struct Scope {
 struct Context<W> {
     world: Arc<W>,
     settings: Settings,
-    memory: Memory,
+    memory: Arc<Memory>,
     telemetry: Arc<Telemetry>,
     failures: Mutex<HashMap<ObjectRef<Known>, u32>>,
 }
 
-/// Looks after the pipelines until it is dropped.
-pub async fn run<W>(client: Client, world: Arc<W>, settings: Settings, scope: &Scope, telemetry: Arc<Telemetry>)
-where
+/// Looks after the pipelines until it is dropped. `world` reads from `cache`, which is filled here.
+pub async fn run<W>(
+    client: Client,
+    (world, cache): (Arc<W>, Arc<Cache>),
+    settings: Settings,
+    scope: &Scope,
+    telemetry: Arc<Telemetry>,
+) where
     W: World + 'static,
 {
+    let memory = Arc::new(Memory::default());
+    let namespace = scope.namespace.clone();
+    let desk = Desk { client, namespace, cache, memory: memory.clone(), telemetry: telemetry.clone() };
     let (store, writer) = reflector::store();
-    let pipelines = watcher(api::<Known>(&client, scope), watcher::Config::default())
-        .default_backoff()
-        .reflect(writer)
-        .applied_objects()
-        .predicate_filter(predicates::generation.combine(predicates::finalizers), PredicateConfig::default());
-    let own = well(pipelines, "AnalyticsPipeline", telemetry.clone()).map(|pipeline| ObjectRef::from_obj(&pipeline));
-    let triggers = select_all([
-        own.boxed(),
-        children::<StatefulSet>(&client, scope, &telemetry),
-        children::<ConfigMap>(&client, scope, &telemetry),
-        children::<Service>(&client, scope, &telemetry),
-        children::<ServiceAccount>(&client, scope, &telemetry),
-        children::<NetworkPolicy>(&client, scope, &telemetry),
-        children::<PodDisruptionBudget>(&client, scope, &telemetry),
-        children::<Pod>(&client, scope, &telemetry),
-        children::<PersistentVolumeClaim>(&client, scope, &telemetry),
-    ]);
-    let known = store.clone();
-    let context = Arc::new(Context {
-        world,
-        settings,
-        memory: Memory::default(),
-        telemetry: telemetry.clone(),
-        failures: Mutex::default(),
-    });
-    let config = Config::default().debounce(DEBOUNCE).concurrency(scope.concurrency);
+    let mut watches = Watches::begin(&desk, writer).await;
+    tracing::info!(pipelines = store.len(), "everything that there is has been told");
+    let context =
+        Arc::new(Context { world, settings, memory, telemetry: telemetry.clone(), failures: Mutex::default() });
     let passes = applier(
         |pipeline, context| Box::pin(pass(pipeline, context)),
         |pipeline: Arc<Known>, _: &PassError, context: Arc<Context<W>>| context.again_after_failure(&pipeline),
         context,
-        store,
-        triggers.map(Ok::<_, Infallible>),
-        config,
+        store.clone(),
+        watches.touched().map(Ok::<_, Infallible>),
+        Config::default().debounce(DEBOUNCE).concurrency(scope.concurrency),
     );
     let passes = passes.for_each(|ended| async move {
         match ended {
@@ -106,62 +82,19 @@ where
             Err(error) => tracing::warn!(%error, "a pass was cut off"),
         }
     });
-    let count = async {
-        loop {
-            telemetry.knows(known.len());
-            tokio::time::sleep(COUNT_EVERY).await;
-        }
-    };
     tokio::select! {
         () = passes => {}
-        () = count => {}
+        () = count(&store, &telemetry) => {}
+        () = watches.ended() => {}
     }
 }
 
-fn api<K>(client: &Client, scope: &Scope) -> Api<K>
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
-{
-    match &scope.namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
+/// Says how many pipelines there are.
+async fn count(store: &Store<Known>, telemetry: &Telemetry) {
+    loop {
+        telemetry.knows(store.len());
+        tokio::time::sleep(COUNT_EVERY).await;
     }
-}
-
-/// The pipelines whose objects of a kind changed.
-fn children<K>(client: &Client, scope: &Scope, telemetry: &Arc<Telemetry>) -> BoxStream<'static, ObjectRef<Known>>
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
-{
-    let ours = watcher::Config::default().labels(&format!("{}={}", names::MANAGED_BY.0, names::MANAGED_BY.1));
-    let objects = watcher(api::<PartialObjectMeta<K>>(client, scope), ours).default_backoff().touched_objects();
-    let of = |object: PartialObjectMeta<K>| async move {
-        let pipeline = object.labels().get(names::PIPELINE)?;
-        Some(ObjectRef::new(pipeline).within(&object.namespace()?))
-    };
-    well(objects, K::kind(&()).as_ref(), telemetry.clone()).filter_map(of).boxed()
-}
-
-/// What a watch gives; its errors are counted and end here, so that its backoff stays its own.
-fn well<T: Send + 'static>(
-    stream: impl futures::Stream<Item = Result<T, watcher::Error>> + Send + 'static,
-    kind: &str,
-    telemetry: Arc<Telemetry>,
-) -> BoxStream<'static, T> {
-    let kind = kind.to_owned();
-    let keep = move |item: Result<T, watcher::Error>| {
-        let kept = item
-            .inspect_err(|error| {
-                tracing::warn!(kind, %error, "the watch broke off");
-                telemetry.watch_error(&kind);
-            })
-            .ok();
-        if kept.is_some() {
-            telemetry.reached();
-        }
-        std::future::ready(kept)
-    };
-    stream.filter_map(keep).boxed()
 }
 
 async fn pass<W: World>(pipeline: Arc<Known>, context: Arc<Context<W>>) -> Result<Action, PassError> {
@@ -180,8 +113,14 @@ async fn pass<W: World>(pipeline: Arc<Known>, context: Arc<Context<W>>) -> Resul
             context.memory.forget(pipeline.uid().as_deref().unwrap_or_default());
             Action::await_change()
         },
-        Action::requeue,
+        |pause| Action::requeue(spread(pause)),
     ))
+}
+
+/// A little more or less.
+fn spread(pause: Duration) -> Duration {
+    let random = RandomState::new().hash_one(()) as f64 / u64::MAX as f64;
+    pause.mul_f64(1.0 - SPREAD + 2.0 * SPREAD * random)
 }
 
 impl<W> Context<W> {
@@ -190,6 +129,18 @@ impl<W> Context<W> {
         let count = failures.entry(ObjectRef::from_obj(pipeline)).or_default();
         let pause = PAUSE.0.saturating_mul(1 << (*count).min(6)).min(PAUSE.1);
         *count += 1;
-        Action::requeue(pause)
+        Action::requeue(spread(pause))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_spread_by_a_tenth_at_most() {
+        let pauses: Vec<Duration> = (0..100).map(|_| spread(Duration::from_secs(10))).collect();
+        assert!(pauses.iter().all(|pause| (9_000..=11_000).contains(&pause.as_millis())), "{pauses:?}");
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]));
     }
 }

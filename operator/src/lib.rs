@@ -6,4 +6,5 @@ pub mod leader;
 pub mod names;
 pub mod reconcile;
 pub mod telemetry;
+pub mod watches;
 pub mod world;

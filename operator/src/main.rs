@@ -4,12 +4,12 @@
 //!
 //! | group | resources | verbs |
 //! |---|---|---|
-//! | `sluice.dev` | `analyticspipelines` | get, list, watch, patch |
+//! | `sluice.dev` | `analyticspipelines` | list, watch, patch |
 //! | `sluice.dev` | `analyticspipelines/status` | patch |
 //! | core | `configmaps`, `services`, `serviceaccounts` | get, list, watch, create, patch, delete |
 //! | core | `secrets` | get |
-//! | core | `pods` | get, list, watch, delete |
-//! | core | `persistentvolumeclaims` | get, list, watch, patch |
+//! | core | `pods` | list, watch, delete |
+//! | core | `persistentvolumeclaims` | list, watch, patch |
 //! | core | `events` | list |
 //! | `events.k8s.io` | `events` | create |
 //! | `apps` | `statefulsets` | get, list, watch, create, patch, delete |
@@ -33,7 +33,7 @@ use operator::controller::{self, Scope};
 use operator::leader::{Campaign, Election, Term};
 use operator::reconcile::{Settings, build::Defaults};
 use operator::telemetry::Telemetry;
-use operator::world::{KubernetesApi, MayWrite, RealWorld};
+use operator::world::{Cache, KubernetesApi, MayWrite, RealWorld};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -75,12 +75,15 @@ struct Arguments {
     /// Where `/livez`, `/readyz` and `/metrics` listen.
     #[arg(long, env = "SLUICE_HTTP", default_value = "0.0.0.0:8080")]
     http: SocketAddr,
-    /// Seconds between two looks at a pipeline at which nothing is going on.
+    /// Seconds between two looks at workers that run.
     #[arg(long, env = "SLUICE_LOOK_EVERY", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..))]
     look_every: u64,
-    /// Seconds between two looks while something is on its way.
+    /// Seconds to the next look while something is on its way; they grow the longer nothing changes.
     #[arg(long, env = "SLUICE_LOOK_SOON", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     look_soon: u64,
+    /// Seconds between two looks at topics and subjects that are as declared, and at pipelines without running workers.
+    #[arg(long, env = "SLUICE_LOOK_OUTSIDE", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    look_outside: u64,
     /// Seconds for which deleting topics and subjects is tried.
     #[arg(long, env = "SLUICE_DELETION_DEADLINE", default_value_t = 300)]
     deletion_deadline: u64,
@@ -98,6 +101,7 @@ impl Arguments {
             },
             look_every: Duration::from_secs(self.look_every),
             look_soon: Duration::from_secs(self.look_soon),
+            look_outside: Duration::from_secs(self.look_outside),
             deletion_deadline: Duration::from_secs(self.deletion_deadline),
         }
     }
@@ -137,7 +141,8 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let telemetry = Arc::new(Telemetry::default());
     telemetry.serve(arguments.http).with_context(|| format!("cannot listen on '{}'", arguments.http))?;
     let stop = stop_on_signals()?;
-    let client = client().await?;
+    let config = config().await?;
+    let client = Client::try_from(config.clone())?;
     if arguments.no_lease {
         telemetry.leads(true);
         return tokio::select! {
@@ -150,7 +155,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         name: arguments.lease_name.clone(),
         identity: arguments.identity.clone(),
     };
-    let mut campaign = Campaign::begin(client.clone(), &election, telemetry.clone())
+    let mut campaign = Campaign::begin(config, &election, telemetry.clone())
         .await
         .with_context(|| format!("cannot have the lease '{}/{}'", election.namespace, election.name))?;
     let ended = lead(arguments, &client, &mut campaign, &telemetry, &stop).await;
@@ -173,10 +178,10 @@ fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-async fn client() -> anyhow::Result<Client> {
+async fn config() -> anyhow::Result<Config> {
     let mut config = Config::infer().await.context("cannot find out how to reach the API server")?;
     config.headers.push((header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
-    Ok(Client::try_from(config)?)
+    Ok(config)
 }
 
 /// Works while the lease is held. When it is lost, everything that is under way is dropped.
@@ -205,8 +210,9 @@ async fn lead(
 }
 
 async fn work(arguments: &Arguments, client: &Client, gate: Arc<dyn MayWrite>, telemetry: &Arc<Telemetry>) {
-    let cluster = KubernetesApi::new(client.clone(), gate, arguments.identity.clone());
-    let world = Arc::new(RealWorld::new(cluster));
+    let cache = Arc::new(Cache::default());
+    let cluster = KubernetesApi::new(client.clone(), cache.clone(), gate, arguments.identity.clone());
+    let world = (Arc::new(RealWorld::new(cluster)), cache);
     let scope = Scope { namespace: arguments.namespace.clone(), concurrency: arguments.concurrency };
     controller::run(client.clone(), world, arguments.settings(), &scope, telemetry.clone()).await;
 }

@@ -10,6 +10,7 @@ use datafusion_physical_expr::PhysicalExpr;
 use schemas::spec::{AnalyticsPipeline, AnalyticsPipelineSpec, DeadLetter};
 
 use crate::compile::Judged;
+use crate::rules::TypedCheck;
 use crate::sql::{self, Lowered};
 use crate::{BatchPlan, GroupPlan, MeasurePlan, Path, Plan, Problem, RuleCheck, RulePlan, SourcePlan, codes};
 
@@ -47,6 +48,7 @@ impl Judged {
             max_future_skew_ms: self.watermark.max_future_skew_ms,
             close_when_idle_for_ms: self.close_when_idle_for_ms,
             window: self.window,
+            reports: self.reports,
             thresholds: self.thresholds,
             late: spec.late.policy,
             sink: self.sink,
@@ -76,8 +78,9 @@ fn rules(judged: &Judged, columns: &Columns) -> Result<Vec<RulePlan>, Problem> {
             nulls_alone: rule.nulls_alone,
             expected: rule.expected.clone(),
             check: match &rule.check {
-                Some(check) => RuleCheck::Rows(columns.bind(check, &rule.path)?),
-                None => RuleCheck::Unique,
+                TypedCheck::Rows(check) => RuleCheck::Rows(columns.bind(check, &rule.path)?),
+                TypedCheck::Unique => RuleCheck::Unique,
+                TypedCheck::Volume(volume) => RuleCheck::Volume(*volume),
             },
             fingerprint: rule.fingerprint.clone(),
             threshold: rule.threshold,
@@ -161,7 +164,7 @@ impl Columns {
 fn used(judged: &Judged, spec: &AnalyticsPipelineSpec) -> BTreeSet<String> {
     let source = &spec.source;
     let own = [Some(&source.event_id), Some(&source.event_time), source.ingest_time.as_ref()];
-    let rules = judged.rules.iter().filter_map(|rule| rule.check.as_ref());
+    let rules = judged.rules.iter().filter_map(|rule| rule.check.rows());
     let groups = judged.groups.iter().map(|group| &group.value);
     let measures = judged.measures.iter().flat_map(|m| m.argument.iter().chain(&m.predicate));
     let expressions = judged.filter.iter().chain(rules).chain(groups).chain(measures);

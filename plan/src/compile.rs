@@ -11,8 +11,8 @@ use crate::rules::{self, Own, TypedRule};
 use crate::sql::{self, Lowered, Text};
 use crate::timing::Watermark;
 use crate::{
-    BatchPlan, KafkaPlan, Path, Plan, Problem, Problems, SinkPlan, ThresholdsPlan, WindowPlan, WorkersPlan, bounds,
-    codes, connect, source, store, thresholds, timing,
+    BatchPlan, KafkaPlan, Path, Plan, Problem, Problems, ReportsPlan, SinkPlan, ThresholdsPlan, WindowPlan,
+    WorkersPlan, bounds, codes, connect, reports, source, store, thresholds, timing,
 };
 
 impl Plan {
@@ -34,6 +34,7 @@ pub(crate) struct Judged {
     pub(crate) watermark: Watermark,
     pub(crate) filter: Option<Lowered>,
     pub(crate) batch: BatchPlan,
+    pub(crate) reports: ReportsPlan,
     pub(crate) thresholds: ThresholdsPlan,
     pub(crate) rules: Vec<TypedRule>,
     pub(crate) window: WindowPlan,
@@ -63,6 +64,7 @@ impl Judged {
         let source = &spec.source;
         let own = Own { id: &source.event_id, event: &source.event_time, ingest: source.ingest_time.as_deref() };
         let rules = rules::compile(&spec.quality, known, own, found);
+        let reports = reports::compile(&spec.quality, found);
         let thresholds = thresholds::compile(&spec.quality, found);
         let window = timing::window(spec, found);
         let groups = groups::compile(spec, known, found);
@@ -82,6 +84,7 @@ impl Judged {
                 watermark,
                 filter,
                 batch,
+                reports,
                 thresholds,
                 rules,
                 window,

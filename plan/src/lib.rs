@@ -15,6 +15,7 @@ mod names;
 mod pattern;
 mod pod;
 mod problem;
+mod reports;
 mod rules;
 mod shape;
 mod source;
@@ -28,8 +29,8 @@ pub use names::{nearest, quoted, suggest};
 pub use problem::{Path, Problem, Problems, Segment, codes};
 pub use schemas::spec::{Compatibility, Isolation, LatePolicy, OnCritical, OnDataLoss, OnViolation};
 pub use shape::{
-    Aggregate, BatchPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, RuleCheck, RulePlan, SinkLocation,
-    SinkPlan, SourcePlan, ThresholdPlan, ThresholdsPlan, TopicPlan, WindowPlan, WorkersPlan,
+    Aggregate, BatchPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, ReportsPlan, RuleCheck, RulePlan,
+    SinkLocation, SinkPlan, SourcePlan, ThresholdPlan, ThresholdsPlan, TopicPlan, VolumePlan, WindowPlan, WorkersPlan,
 };
 
 #[cfg(test)]

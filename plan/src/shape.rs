@@ -79,6 +79,8 @@ pub struct Plan {
     pub measures: Vec<MeasurePlan>,
     /// How records are cut into batches.
     pub batch: BatchPlan,
+    /// How long reports are kept.
+    pub reports: ReportsPlan,
     /// When the data is in doubt.
     pub thresholds: ThresholdsPlan,
     /// What happens to late records.
@@ -169,6 +171,19 @@ pub enum RuleCheck {
     Rows(Arc<dyn PhysicalExpr>),
     /// The event ids: a duplicate is a violation. Only ever reported.
     Unique,
+    /// The records of a batch. Only ever reported; counted in batches.
+    Volume(VolumePlan),
+}
+
+/// How many records a batch may have, in percent of the median of the batches before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VolumePlan {
+    /// Fewer are a violation; at most 100.
+    pub min_percent: Option<u32>,
+    /// More are a violation; at least 100.
+    pub max_percent: Option<u32>,
+    /// Of how many batches the median is taken; positive.
+    pub batches: u32,
 }
 
 impl RuleCheck {
@@ -176,7 +191,7 @@ impl RuleCheck {
     pub fn rows(&self) -> Option<&Arc<dyn PhysicalExpr>> {
         match self {
             Self::Rows(check) => Some(check),
-            Self::Unique => None,
+            Self::Unique | Self::Volume(_) => None,
         }
     }
 }
@@ -244,6 +259,15 @@ pub struct BatchPlan {
     pub samples_per_rule: u32,
     /// Columns of the Arrow schema whose values are never shown, ascending.
     pub redacted: Vec<usize>,
+}
+
+/// How long the reports of batches are kept, and in how many files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReportsPlan {
+    /// How much later than a day's end every partition must have reported before the day becomes one file.
+    pub roll_up_after_ms: i64,
+    /// How long after its end a day is removed; at least the former. Absent: never.
+    pub keep_ms: Option<i64>,
 }
 
 /// When the data is in doubt, and what follows.

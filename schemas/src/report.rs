@@ -257,9 +257,9 @@ pub struct WorstBatch {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Trouble {
-    /// A stable word in Pascal case: `BrokerUnreachable`, `RegistryUnreachable`, `SinkUnavailable`, `Divergence`, `SourceDataLost`,
-    /// `TopicMissing`, `Overflow`, `StoppedByRule`, `DeadLetterRunaway`, `OutputHeld` and `QualitySuspended` (the data is critical;
-    /// the message names the rule), `CheckpointFailed`, `IdleHeld`.
+    /// A stable word in Pascal case: `BrokerUnreachable`, `RegistryUnreachable`, `SinkUnavailable`, `VolumeFull`, `Divergence`, `SourceDataLost`,
+    /// `TopicMissing`, `TopicRecreated`, `Overflow`, `StoppedByRule`, `DeadLetterRunaway`, `OutputHeld` and `QualitySuspended` (the data is critical;
+    /// the message names the rule), `CheckpointFailed`, `IdleHeld`, `ReportsNotRolledUp`.
     pub reason: String,
     /// What happened, with the names of the things concerned.
     pub message: String,

@@ -7,13 +7,15 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::process::Command;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{ClientConfig, TopicPartitionList};
 use tempfile::TempDir;
 
 use crate::server::{Server, free_ports_at};
@@ -23,6 +25,11 @@ use crate::setup::{blocking, installed};
 pub const USER: &str = "sluice";
 /// Its password.
 pub const PASSWORD: &str = "correct-horse";
+
+/// How long a broker may take to make and load the topic that it keeps commits in, and to answer one question.
+const COORDINATOR: Duration = Duration::from_secs(20);
+const ANSWER: Duration = Duration::from_secs(5);
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A running, or killed, Kafka.
 pub struct Kafka {
@@ -97,6 +104,24 @@ impl Kafka {
         Ok(found.topics().first().map_or(0, |topic| topic.partitions().len()))
     }
 
+    /// What a group has committed for partitions 0 to `partitions` of a topic; those without a commit are unset. While the broker
+    /// still makes or loads the topic that it keeps commits in, it is asked again.
+    ///
+    /// # Errors
+    /// The broker does not answer, or refuses for another reason.
+    pub fn committed(&self, group: &str, topic: &str, partitions: i32) -> Result<TopicPartitionList> {
+        let asker: BaseConsumer = self.client().set("group.id", group).set("log_level", "0").create()?;
+        let deadline = Instant::now() + COORDINATOR;
+        loop {
+            let mut wanted = TopicPartitionList::new();
+            wanted.add_partition_range(topic, 0, partitions - 1);
+            match asker.committed_offsets(wanted, ANSWER) {
+                Err(error) if is_finding_coordinator(&error) && Instant::now() < deadline => sleep(ASK_AGAIN),
+                answer => return Ok(answer?),
+            }
+        }
+    }
+
     /// Creates a topic with one replica and Kafka's configuration names, such as `message.timestamp.type`.
     ///
     /// # Errors
@@ -117,6 +142,12 @@ impl Kafka {
             Ok(())
         })
     }
+}
+
+fn is_finding_coordinator(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator};
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| matches!(code, CoordinatorLoadInProgress | CoordinatorNotAvailable | NotCoordinator))
 }
 
 fn properties(folder: &TempDir, host: Ipv4Addr, [plain, sasl, controller]: [u16; 3]) -> String {

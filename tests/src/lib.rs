@@ -1,6 +1,7 @@
 //! What proves Sluice: the oracle that everything is compared with, and the tests that use it.
 
 pub mod api_server;
+pub mod embedded;
 pub mod kafka;
 pub mod model;
 pub mod pipeline;

@@ -6,14 +6,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use schemas::wire::{Content, Record, Sender};
 use stream_core::{
-    BatchKey, BeforeProgress, CollectorProgress, Decree, Emission, EventTime, History, LogTime, Offset, Point,
+    BatchKey, BeforeProgress, CollectorProgress, Decree, Emission, EventTime, History, Lane, LogTime, Offset, Point,
     Progress, Seal,
 };
-use tests::sim::sample_emissions;
+use tempfile::TempDir;
+use tests::sim::{sample_emissions, sample_lane, sample_rest};
+use worker::checkpoint::manifest::{FORMAT, Identity, Manifest};
+use worker::checkpoint::{Keeper, LocalVolume};
 use worker::progress::{self, CommittedProgress, CommittedPublish, ProgressError};
 use worker::wire::{partial_content, read_partial, read_seal, report_body, seal_body};
 
@@ -48,6 +52,7 @@ fn committed() -> CommittedProgress {
         watermark: EventTime(1_795_392_060_000),
         latest: EventTime(1_795_392_050_123),
         decrees,
+        volumes: Vec::new(),
         decree_pending: true,
         history,
         incarnation: 4,
@@ -77,17 +82,32 @@ fn progress_of_version_2_is_read_and_written() -> Result<()> {
     Ok(())
 }
 
-/// While a meaning is being left.
 #[test]
 fn progress_of_version_3_is_read_and_written() -> Result<()> {
-    let before = BeforeProgress { progress: committed().progress, since: Offset(1210) };
-    let begun = Progress::join(Offset(1190), EventTime(1_795_392_300_000));
-    let progress = Progress { incarnation: 4, ..begun };
-    let committed = CommittedProgress { progress, before: Some(before), ..committed() };
+    let progress = Progress { volumes: vec![1000, 0, 987_654_321], ..committed().progress };
+    let committed = CommittedProgress { progress, ..committed() };
     let written = progress::encode(&committed);
     let text = String::from_utf8(golden("progress-v3.txt", written.as_bytes())?)?;
     assert_eq!(progress::decode(Offset(1234), &text)?, committed);
     assert_eq!(written, text, "a format that changes needs a new version");
+    Ok(())
+}
+
+/// While a meaning is being left, without and with the records of the last batches.
+#[test]
+fn progress_of_version_4_is_read_and_written() -> Result<()> {
+    let cases = [("progress-v4.txt", vec![], vec![]), ("progress-v4-volumes.txt", vec![7], vec![1000, 0, 987_654_321])];
+    for (name, volumes, volumes_before) in cases {
+        let progress = Progress { volumes: volumes_before, ..committed().progress };
+        let before = BeforeProgress { progress, since: Offset(1210) };
+        let begun = Progress::join(Offset(1190), EventTime(1_795_392_300_000));
+        let progress = Progress { incarnation: 4, volumes, ..begun };
+        let committed = CommittedProgress { progress, before: Some(before), ..committed() };
+        let written = progress::encode(&committed);
+        let text = String::from_utf8(golden(name, written.as_bytes())?)?;
+        assert_eq!(progress::decode(Offset(1234), &text)?, committed, "{name}");
+        assert_eq!(written, text, "{name}: a format that changes needs a new version");
+    }
     Ok(())
 }
 
@@ -149,8 +169,10 @@ fn foreign_progress_is_refused() {
     for text in [
         "",
         "0 1 2",
-        "4 - - 0 7 5 -3 9 - - 1 1 1 0",
+        "5 - - 0 7 5 -3 9 - - 1 1 1 0",
         "3 - - 0 7 5 -3 9 - - 1 1 1 0",
+        "4 - - 0 7 5 -3 9 - - 1 1 1 0 -",
+        "2 - - 0 7 5 -3 9 - - 1 1 1 0 / 1",
         "{\"version\":2}",
         "2 - - 0 7 5",
         "1 5 -3 9 - - x 1 1 0",
@@ -210,5 +232,106 @@ fn partials_of_version_1_are_read_and_written() -> Result<()> {
     ensure!(kinds.iter().all(|count| *count > 0), "all kinds occur: {kinds:?}");
     let fence = golden("fence-v1.bin", &Record { from, content: Content::Fence }.encode()?)?;
     assert_eq!(Record::decode(&fence)?, Record { from, content: Content::Fence });
+    Ok(())
+}
+
+const CHECKPOINT: &str = "checkpoint-v1";
+/// Where in the sample's log the checkpoint was taken.
+const TAKEN_AT: i64 = 8;
+
+/// A volume that holds the kept checkpoint, and what its newest manifest says it is of.
+fn kept_checkpoint() -> Result<(TempDir, Identity)> {
+    let kept = path(CHECKPOINT);
+    if !kept.exists() && std::env::var_os("SLUICE_WRITE_GOLDEN").is_some() {
+        write_checkpoint(&kept)?;
+    }
+    let folder = tempfile::tempdir()?;
+    let inside = format!("{}/0", "0".repeat(32));
+    fs::create_dir_all(folder.path().join(&inside))?;
+    for entry in fs::read_dir(kept.join(&inside)).with_context(|| format!("read '{}'", kept.display()))? {
+        let name = entry?.file_name();
+        fs::copy(kept.join(&inside).join(&name), folder.path().join(&inside).join(&name))?;
+    }
+    let manifest = Manifest::decode(&fs::read(folder.path().join(&inside).join("manifest-2"))?)?;
+    Ok((folder, manifest.identity))
+}
+
+/// Two checkpoints, the second on top of the first.
+fn write_checkpoint(to: &Path) -> Result<()> {
+    let (domain, mut lane) = sample_lane(4);
+    let identity = Identity {
+        format: FORMAT,
+        engine: env!("CARGO_PKG_VERSION").to_owned(),
+        topic: "0".repeat(32),
+        partition: 0,
+        revision: 1,
+        program: domain.program.fingerprint(),
+    };
+    let mut keeper = Keeper::open(Arc::new(LocalVolume::new(to)), identity);
+    keeper.save(&mut lane)?.context("a lane that is not replaying")?;
+    sample_rest(&mut lane, TAKEN_AT);
+    keeper.save(&mut lane)?.context("a lane that is not replaying")?;
+    Ok(())
+}
+
+/// What an undisturbed lane says from there on.
+fn rest() -> (Progress, Vec<Emission>) {
+    let mut undisturbed = sample_lane(TAKEN_AT).1;
+    let progress = undisturbed.progress();
+    (progress, sample_rest(&mut undisturbed, i64::MAX))
+}
+
+/// A lane that begins at the kept checkpoint goes on as if it had read everything itself. A version whose form or engine is another
+/// refuses it.
+#[test]
+fn a_checkpoint_of_version_1_is_read() -> Result<()> {
+    let (folder, identity) = kept_checkpoint()?;
+    ensure!(
+        identity.format == FORMAT,
+        "a form that changes needs new files beside these, and a test that these are refused"
+    );
+    let (progress, wanted) = rest();
+    let program = sample_lane(0).0.program.clone();
+    let mut keeper = Keeper::open(Arc::new(LocalVolume::new(folder.path())), identity);
+    let mut lane = keeper.load(&program, &progress).context("the checkpoint is not used")?;
+    assert_eq!((lane.position(), lane.progress()), (Offset(TAKEN_AT), progress));
+    assert_eq!(sample_rest(&mut lane, i64::MAX), wanted);
+    Ok(())
+}
+
+/// Of another form, engine, program or topic, or with fields that nobody knows: it is removed, and the partition rebuilt from the log.
+#[test]
+fn a_checkpoint_of_an_unknown_version_is_refused() -> Result<()> {
+    let of_form_2 = |identity: &mut Identity| identity.format = FORMAT + 1;
+    let of_engine = |identity: &mut Identity| identity.engine = "99.0.0".to_owned();
+    let of_program = |identity: &mut Identity| identity.program = "another".to_owned();
+    let changes: [&dyn Fn(&mut Identity); 3] = [&of_form_2, &of_engine, &of_program];
+    for change in changes {
+        let (folder, identity) = kept_checkpoint()?;
+        let inside = folder.path().join(&identity.topic).join("0");
+        for name in ["manifest-1", "manifest-2"] {
+            let mut manifest = Manifest::decode(&fs::read(inside.join(name))?)?;
+            change(&mut manifest.identity);
+            fs::write(inside.join(name), manifest.encode()?)?;
+        }
+        expect_replay(&folder, identity)?;
+    }
+    let (folder, identity) = kept_checkpoint()?;
+    let inside = folder.path().join(&identity.topic).join("0");
+    for name in ["manifest-1", "manifest-2"] {
+        fs::write(inside.join(name), "{\"form\":2}\n")?;
+    }
+    expect_replay(&folder, identity)
+}
+
+fn expect_replay(folder: &TempDir, identity: Identity) -> Result<()> {
+    let (progress, wanted) = rest();
+    let program = sample_lane(0).0.program.clone();
+    let inside = folder.path().join(&identity.topic).join("0");
+    let mut keeper = Keeper::open(Arc::new(LocalVolume::new(folder.path())), identity);
+    ensure!(keeper.load(&program, &progress).is_none(), "it is used");
+    ensure!(fs::read_dir(inside)?.next().is_none(), "it is removed");
+    let mut lane = Lane::resume(program, &progress)?;
+    assert_eq!(sample_rest(&mut lane, i64::MAX), wanted);
     Ok(())
 }

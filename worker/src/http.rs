@@ -19,8 +19,22 @@ use crate::stop::Stop;
 /// Troubles that make a worker unready; with any other it still does its work.
 const UNREADY: [&str; 3] = ["BrokerUnreachable", "BrokerRefuses", "TopicMissing"];
 
+/// What must be known of the pipeline to say when a window closes, milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Grid {
+    /// Length of a window.
+    pub size: i64,
+    /// How far the watermark stays behind the largest event time.
+    pub delay: i64,
+}
+
 /// Serves until the worker is to stop. Runs on the calling thread.
-pub(crate) fn serve(listener: std::net::TcpListener, status: Arc<Status>, stop: &Stop) -> std::io::Result<()> {
+pub(crate) fn serve(
+    listener: std::net::TcpListener,
+    status: Arc<Status>,
+    grid: Grid,
+    stop: &Stop,
+) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -30,7 +44,7 @@ pub(crate) fn serve(listener: std::net::TcpListener, status: Arc<Status>, stop: 
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
-        axum::serve(listener, router(status)).with_graceful_shutdown(stopped).await
+        axum::serve(listener, router(status, grid)).with_graceful_shutdown(stopped).await
     })
 }
 
@@ -41,13 +55,16 @@ pub(crate) fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListen
     Ok(listener)
 }
 
-fn router(status: Arc<Status>) -> Router {
+fn router(status: Arc<Status>, grid: Grid) -> Router {
     Router::new()
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(scrape))
         .route("/v1/status", get(|State(status): State<Arc<Status>>| async move { Json(status.report()) }))
-        .route("/v1/windows", get(|State(status): State<Arc<Status>>| async move { Json(windows(&status.report())) }))
+        .route(
+            "/v1/windows",
+            get(move |State(status): State<Arc<Status>>| async move { Json(windows(&status.report(), grid)) }),
+        )
         .with_state(status)
 }
 
@@ -73,6 +90,8 @@ async fn scrape(State(status): State<Arc<Status>>) -> impl IntoResponse {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Windows {
+    /// How far the partitions are that this worker owns: what open windows wait for.
+    partitions: Vec<Reached>,
     /// Open windows of the partitions that this worker owns.
     open: Vec<OpenWindow>,
     /// Windows that wait to be published.
@@ -81,26 +100,52 @@ struct Windows {
     published_until: Option<i64>,
 }
 
+/// A partition: times in milliseconds; its lag is absent while the end of its log is not known.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Reached {
+    partition: i32,
+    watermark: Option<i64>,
+    sealed: Option<i64>,
+    latest: Option<i64>,
+    lag: Option<i64>,
+    idle: bool,
+}
+
+/// A window that is open on a partition, and the least event time that closes it there.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct OpenWindow {
     partition: i32,
     start: i64,
+    end: i64,
+    closed_by: i64,
     ids: u64,
     bytes: u64,
 }
 
-fn windows(report: &WorkerReport) -> Windows {
+fn windows(report: &WorkerReport, grid: Grid) -> Windows {
     let open = report.partitions.iter().flat_map(|partition| {
         let of = partition.partition;
         partition.windows.iter().map(move |window| OpenWindow {
             partition: of,
             start: window.start,
+            end: window.start + grid.size,
+            closed_by: window.start + grid.size + grid.delay,
             ids: window.ids,
             bytes: window.bytes,
         })
     });
+    let reached = report.partitions.iter().map(|of| Reached {
+        partition: of.partition,
+        watermark: of.watermark,
+        sealed: of.sealed,
+        latest: of.latest,
+        lag: of.end.map(|end| end - of.position),
+        idle: of.idle,
+    });
     Windows {
+        partitions: reached.collect(),
         open: open.collect(),
         waiting: report.outputs.iter().flat_map(|output| output.waiting.clone()).collect(),
         published_until: report.outputs.iter().filter_map(|output| output.published_until).min(),
@@ -109,7 +154,7 @@ fn windows(report: &WorkerReport) -> Windows {
 
 #[cfg(test)]
 mod tests {
-    use schemas::report::PartitionReport;
+    use schemas::report::{PartitionReport, WindowReport};
 
     use super::*;
 
@@ -126,7 +171,7 @@ mod tests {
         let address = listener.local_addr().expect("has an address");
         let server = {
             let (status, stop) = (status.clone(), stop.clone());
-            std::thread::spawn(move || serve(listener, status, &stop))
+            std::thread::spawn(move || serve(listener, status, Grid { size: 300, delay: 600 }, &stop))
         };
         status.set_partition(PartitionReport { partition: 2, position: 17, ..PartitionReport::default() });
         assert_eq!(get(address, "/livez"), (200, "ok".to_owned()));
@@ -136,7 +181,13 @@ mod tests {
         let report: WorkerReport = serde_json::from_str(&get(address, "/v1/status").1).expect("parses");
         assert_eq!(report.partitions[0].position, 17);
         assert!(get(address, "/metrics").1.contains("sluice_position{partition=\"2\"} 17"));
-        assert_eq!(get(address, "/v1/windows").0, 200);
+        let windows = vec![WindowReport { start: 900, ids: 3, bytes: 80 }];
+        let partition =
+            PartitionReport { partition: 2, position: 17, watermark: Some(800), windows, ..Default::default() };
+        status.set_partition(partition);
+        let windows: serde_json::Value = serde_json::from_str(&get(address, "/v1/windows").1).expect("parses");
+        assert_eq!((&windows["open"][0]["end"], &windows["open"][0]["closedBy"]), (&1200.into(), &1800.into()));
+        assert_eq!(windows["partitions"][0]["watermark"], 800);
         stop.request();
         server.join().expect("does not panic").expect("serves");
     }

@@ -16,6 +16,7 @@ pub mod program;
 pub mod progress;
 pub mod publish;
 pub mod quality;
+pub mod recompute;
 pub mod registry;
 pub mod secrets;
 pub mod source;

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::DataType;
 use plan::{Aggregate, LatePolicy, OnViolation, Plan, RuleCheck};
-use stream_core::{BatchCut, Check, Consequence, Function, Group, Measure, Program, Rule, Windows};
+use stream_core::{BatchCut, Check, Consequence, Function, Group, Measure, Program, Rule, Volume, Windows};
 
 /// The program of `plan`.
 pub fn program(plan: &Plan) -> Program {
@@ -35,6 +35,11 @@ fn rule(rule: &plan::RulePlan) -> Rule {
         check: match &rule.check {
             RuleCheck::Rows(check) => Check::Rows(check.clone()),
             RuleCheck::Unique => Check::Unique,
+            RuleCheck::Volume(volume) => Check::Volume(Volume {
+                least: volume.min_percent,
+                most: volume.max_percent,
+                batches: volume.batches as usize,
+            }),
         },
         consequence: match rule.on_violation {
             OnViolation::DeadLetter => Consequence::Refuse,

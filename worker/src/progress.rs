@@ -1,15 +1,17 @@
 //! Progress as text in Kafka's commit metadata (at most 4096 bytes). The offset itself is the commit's.
 //!
-//! The form is a version and then fields separated by spaces; a missing value is `-`. Ingest writes version 2 and reads 1 too,
-//! which lacks the topic's identity, the revision, the idle mark and the history. Publish writes version 2 and reads 1 too, which
-//! lacks the files and what is lost. While a meaning is being left both write version 3: ` / ` and the same of the meaning before
-//! follow. A reader that finds another version or anything that does not parse says so, and the caller
-//! rebuilds from the start of the log.
+//! The form is a version and then fields separated by spaces; a missing value is `-`. Ingest writes version 2, and 3 where a rule
+//! asks for the records of the last batches; it reads 1 too, which lacks the topic's identity, the revision, the idle mark and the
+//! history. While a meaning is being left it writes version 4: as 3, then ` / ` and the same of the meaning before.
+//! Publish writes version 2 and reads 1 too, which lacks the files and what is lost; once the meaning has changed it writes version 3,
+//! which names the revision with which it began and may go on with ` / ` and the meaning before. A reader that finds another version
+//! or anything that does not parse says so, and the caller rebuilds from the start of the log.
 
 use std::str::FromStr;
 
+use plan::Plan;
 use stream_core::{
-    BatchKey, BeforeProgress, CollectorProgress, Decree, EventTime, History, LogTime, Offset, Point, Progress,
+    BatchKey, BeforeProgress, CollectorProgress, Decree, EventTime, History, LogTime, Offset, Point, Progress, Windows,
 };
 use thiserror::Error;
 
@@ -79,15 +81,21 @@ pub fn encode(committed: &CommittedProgress) -> String {
     let CommittedProgress { progress, topic_id, revision, idle, before } = committed;
     let topic_id = topic_id.as_deref().unwrap_or("-");
     let revision = revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string());
-    let version = 2 + u8::from(before.is_some());
-    let mut text = format!("{version} {topic_id} {revision} {} {}", u8::from(*idle), encode_lane(progress));
+    let version = match before {
+        Some(_) => 4,
+        // Without volumes the form is that of version 2, which older workers read.
+        None if progress.volumes.is_empty() => 2,
+        None => 3,
+    };
+    let lane = |progress| encode_lane(progress, version);
+    let mut text = format!("{version} {topic_id} {revision} {} {}", u8::from(*idle), lane(progress));
     if let Some(BeforeProgress { progress: before, since }) = before {
-        text.extend([format!(" / {} {since} {}", progress.position, encode_lane(before))]);
+        text.extend([format!(" / {} {since} {}", progress.position, lane(before))]);
     }
     text
 }
 
-fn encode_lane(progress: &Progress) -> String {
+fn encode_lane(progress: &Progress, version: u8) -> String {
     let anchor = &progress.anchor;
     let batch = anchor.batch.map_or_else(|| "- -".to_owned(), |BatchKey(time, offset)| format!("{time} {offset}"));
     let mut text = format!(
@@ -101,6 +109,11 @@ fn encode_lane(progress: &Progress) -> String {
         progress.incarnation,
         u8::from(progress.decree_pending),
     );
+    if version > 2 {
+        let volumes = progress.volumes.iter().map(u64::to_string).collect::<Vec<_>>();
+        let volumes = if volumes.is_empty() { "-".to_owned() } else { volumes.join(",") };
+        text.extend([format!(" {volumes}")]);
+    }
     let mut before = (anchor.offset.0, anchor.watermark.0);
     for decree in &progress.decrees {
         let next = (decree.at.0, decree.watermark.0);
@@ -112,18 +125,20 @@ fn encode_lane(progress: &Progress) -> String {
 
 /// Ingest progress from a commit.
 pub fn decode(position: Offset, metadata: &str) -> Result<CommittedProgress, ProgressError> {
-    let mut fields = Fields::of(metadata, 3)?;
+    let mut fields = Fields::of(metadata, 4)?;
     let old = fields.version == 1;
     let (topic_id, revision) = if old { (None, None) } else { (fields.optional()?, fields.optional()?) };
     let idle = !old && fields.next::<u8>()? == 1;
     let mut progress = decode_lane(&mut fields, position, old)?;
-    if fields.version < 3 {
+    if fields.version < 4 {
+        fields.end()?;
         return Ok(CommittedProgress { progress, topic_id, revision, idle, before: None });
     }
     fields.divider()?;
     progress.position = Offset(fields.next()?);
     let since = Offset(fields.next()?);
     let before = Some(BeforeProgress { progress: decode_lane(&mut fields, position, false)?, since });
+    fields.end()?;
     Ok(CommittedProgress { progress, topic_id, revision, idle, before })
 }
 
@@ -139,6 +154,7 @@ fn decode_lane(fields: &mut Fields<'_>, position: Offset, old: bool) -> Result<P
     };
     let (watermark, latest) = (EventTime(fields.next()?), EventTime(fields.next()?));
     let (incarnation, pending) = (fields.next()?, fields.next::<u8>()?);
+    let volumes = if fields.version < 3 { Vec::new() } else { fields.list()? };
     let mut decrees: Vec<Decree> = Vec::new();
     while fields.is_more() {
         let (at, watermark): (i64, i64) = (fields.next()?, fields.next()?);
@@ -150,13 +166,43 @@ fn decode_lane(fields: &mut Fields<'_>, position: Offset, old: bool) -> Result<P
     let known = History(history.unwrap_or_default());
     let history = if old { decrees.iter().fold(known, History::with) } else { known };
     let decree_pending = pending == 1;
-    Ok(Progress { position, anchor, watermark, latest, decrees, decree_pending, history, incarnation })
+    Ok(Progress { position, anchor, watermark, latest, decrees, volumes, decree_pending, history, incarnation })
 }
 
 /// The watermark that a commit speaks of, milliseconds; nothing before the first valid record, or if it cannot be read.
 pub fn watermark(position: i64, metadata: &str) -> Option<i64> {
     let watermark = decode(Offset(position), metadata).ok()?.first().watermark;
     (watermark != EventTime::NEVER).then_some(watermark.0)
+}
+
+/// How a partition stands by its commit. Times are milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Standing {
+    /// The watermark.
+    pub watermark: Option<i64>,
+    /// Windows that end by then are closed.
+    pub sealed: Option<i64>,
+    /// The largest event time of a judged-valid record.
+    pub latest: Option<i64>,
+    /// Whether there was nothing to read for long enough.
+    pub idle: bool,
+}
+
+/// How a partition of `plan`'s source stands by its commit; nothing if that cannot be read.
+pub fn standing(plan: &Plan, position: i64, metadata: &str) -> Option<Standing> {
+    let committed = decode(Offset(position), metadata).ok()?;
+    let (progress, idle) = (committed.first(), committed.idle);
+    let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
+    let grid = Windows { size: plan.window.size_ms, offset: plan.window.offset_ms };
+    let (watermark, sealed) = (time(progress.watermark), time(grid.floor(progress.watermark)));
+    Some(Standing { watermark, sealed, latest: time(progress.latest), idle })
+}
+
+/// Up to where windows are published by a commit of the publish group, milliseconds; nothing if it cannot be read.
+pub fn published_until(position: i64, metadata: &str) -> Option<i64> {
+    let committed = decode_publish(Offset(position), metadata, 0).ok()?;
+    // Windows of the meaning before come first.
+    Some(committed.before.as_ref().unwrap_or(&committed.progress).published_until.0)
 }
 
 /// Everything that is committed for a partition of the partials topic.
@@ -208,8 +254,12 @@ pub fn decode_publish(position: Offset, metadata: &str, partitions: usize) -> Re
     let files = if old { [None, None] } else { [fields.optional()?, fields.optional()?] };
     let meaning = if fields.version < 3 { None } else { Some(fields.next()?) };
     let progress = decode_collector(&mut fields, position, partitions, old)?;
-    let before =
-        if fields.divider().is_ok() { Some(decode_collector(&mut fields, position, partitions, false)?) } else { None };
+    let before = if meaning.is_some() && fields.divider().is_ok() {
+        Some(decode_collector(&mut fields, position, partitions, false)?)
+    } else {
+        None
+    };
+    fields.end()?;
     Ok(CommittedPublish { progress, files, meaning, before })
 }
 
@@ -261,10 +311,28 @@ impl<'a> Fields<'a> {
         if divider == DIVIDER { Ok(()) } else { Err(ProgressError::ParseField { field: self.number, text: divider }) }
     }
 
+    /// Nothing may follow.
+    fn end(&mut self) -> Result<(), ProgressError> {
+        match self.rest.next() {
+            None => Ok(()),
+            Some(text) => Err(ProgressError::ParseField { field: self.number + 1, text: text.to_owned() }),
+        }
+    }
+
     fn next<T: FromStr>(&mut self) -> Result<T, ProgressError> {
         self.number += 1;
         let text = self.rest.next().unwrap_or_default();
         text.parse().map_err(|_| ProgressError::ParseField { field: self.number, text: text.to_owned() })
+    }
+
+    fn list<T: FromStr>(&mut self) -> Result<Vec<T>, ProgressError> {
+        self.number += 1;
+        if self.rest.next_if_eq(&"-").is_some() {
+            return Ok(Vec::new());
+        }
+        let text = self.rest.next().unwrap_or_default();
+        let parsed = text.split(',').map(str::parse).collect::<Result<_, _>>();
+        parsed.map_err(|_| ProgressError::ParseField { field: self.number, text: text.to_owned() })
     }
 
     fn optional<T: FromStr>(&mut self) -> Result<Option<T>, ProgressError> {
@@ -299,10 +367,17 @@ mod tests {
     #[test]
     fn progress_comes_back_from_its_text() {
         let idle = CommittedProgress { topic_id: Some("00ff".to_owned()), idle: true, ..committed(busy()) };
-        let before = BeforeProgress { progress: busy(), since: Offset(6) };
+        let volumes = committed(Progress { volumes: vec![12, 0, u64::MAX], ..busy() });
         let ahead = Progress { position: Offset(5), ..busy() };
-        let leaving = CommittedProgress { before: Some(before), ..committed(ahead) };
-        for committed in [committed(Progress::start(Offset(7))), committed(busy()), idle, leaving] {
+        let leaving = |before: &CommittedProgress, now: Progress| {
+            let before = BeforeProgress { progress: before.progress.clone(), since: Offset(6) };
+            CommittedProgress { before: Some(before), ..committed(now) }
+        };
+        let both = leaving(&committed(busy()), ahead.clone());
+        let both_with_volumes = leaving(&volumes, Progress { volumes: vec![3], ..ahead });
+        for committed in
+            [committed(Progress::start(Offset(7))), committed(busy()), idle, volumes, both, both_with_volumes]
+        {
             assert_eq!(decode(Offset(7), &encode(&committed)), Ok(committed));
         }
     }
@@ -350,9 +425,9 @@ mod tests {
 
     #[test]
     fn foreign_metadata_is_refused() {
-        let foreign = |found: &str| Err(ProgressError::OtherVersion { found: found.into(), newest: 3 });
+        let foreign = |found: &str| Err(ProgressError::OtherVersion { found: found.into(), newest: 4 });
         assert_eq!(decode(Offset(0), ""), foreign(""));
-        assert_eq!(decode(Offset(0), "4 x"), foreign("4"));
+        assert_eq!(decode(Offset(0), "5 x"), foreign("5"));
         assert_eq!(decode(Offset(0), "1 x"), Err(ProgressError::ParseField { field: 1, text: "x".into() }));
     }
 }

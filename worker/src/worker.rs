@@ -208,7 +208,8 @@ impl Tasks {
         let topology = topology(&plan, &config.epochs);
         let (finish, finished) = crossbeam_channel::bounded(1);
         if let Some(address) = config.http {
-            serve_http(address, status.clone(), stop.clone())?;
+            let grid = http::Grid { size: plan.window.size_ms, delay: plan.delay_ms };
+            serve_http(address, status.clone(), grid, stop.clone())?;
         }
         let quality = Arc::new(Quality::new(plan.clone(), status.clone()));
         let publisher = PublishSettings {
@@ -327,11 +328,11 @@ impl Tasks {
 }
 
 /// The HTTP thread ends with the request to stop; nobody waits for it.
-fn serve_http(address: SocketAddr, status: Arc<Status>, stop: Stop) -> Result<(), WorkerError> {
+fn serve_http(address: SocketAddr, status: Arc<Status>, grid: http::Grid, stop: Stop) -> Result<(), WorkerError> {
     let failed = |source| WorkerError::Start { task: "http", source };
     let listener = http::listen(address).map_err(failed)?;
     let serve = move || {
-        if let Err(error) = http::serve(listener, status, &stop) {
+        if let Err(error) = http::serve(listener, status, grid, &stop) {
             tracing::error!(%error, "http ended");
             stop.request();
         }
@@ -351,7 +352,7 @@ where
 }
 
 /// How many source partitions count from when on: as the epochs say, or always as many as the plan says.
-fn topology(plan: &Plan, epochs: &Epochs) -> Topology {
+pub(crate) fn topology(plan: &Plan, epochs: &Epochs) -> Topology {
     if epochs.topology.is_empty() {
         return Topology::of(plan.source.partitions as usize);
     }

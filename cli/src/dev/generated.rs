@@ -62,7 +62,7 @@ impl Generated {
         let (plan, rate, beside) = (plan.clone(), args.rate, !args.bounded);
         let generate = move || {
             let target = Target { rate, ..Target::new(&plan.kafka.bootstrap, &plan.source.topic) };
-            let bar = if beside { ProgressBar::hidden() } else { progress_bar(count) };
+            let bar = if beside { ProgressBar::hidden() } else { progress_bar("generating", count) };
             let truth = send(&options, ids, &target, |sent| bar.set_position(sent));
             bar.finish_and_clear();
             truth

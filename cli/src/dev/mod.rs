@@ -3,7 +3,7 @@
 mod args;
 pub mod broker;
 mod conclude;
-mod figures;
+pub(crate) mod figures;
 mod generated;
 mod panel;
 pub(crate) mod pipeline;

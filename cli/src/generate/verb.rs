@@ -80,7 +80,7 @@ pub fn run(args: &GenerateArgs) -> Result<Truth, GenerateError> {
     };
     let ids = register(&args.registry, &args.topic, options.shape.v2 > 0.0)?;
     make_topic(&args.kafka, &args.topic, args.partitions)?;
-    let bar = progress_bar(args.count);
+    let bar = progress_bar("generating", args.count);
     let target = Target { rate: args.rate, create_time: args.create_time, ..Target::new(&args.kafka, &args.topic) };
     let truth = send(&options, ids, &target, |sent| bar.set_position(sent))?;
     bar.finish_and_clear();
@@ -92,13 +92,13 @@ pub fn run(args: &GenerateArgs) -> Result<Truth, GenerateError> {
     Ok(truth)
 }
 
-/// A bar on standard error; silent when that is no terminal.
-pub fn progress_bar(count: u64) -> ProgressBar {
+/// A bar on standard error, of things of which one says what is done with them; silent when that is no terminal.
+pub fn progress_bar(doing: &'static str, count: u64) -> ProgressBar {
     let hidden = !std::io::stderr().is_terminal();
     let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let style = ProgressStyle::with_template("generating {wide_bar} {human_pos}/{human_len} {per_sec} eta {eta}")
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {per_sec} eta {eta}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::with_draw_target(Some(count), target).with_style(style)
+    ProgressBar::with_draw_target(Some(count), target).with_style(style).with_message(doing)
 }
 
 fn summary(truth: &Truth, args: &GenerateArgs) -> String {

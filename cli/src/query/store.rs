@@ -10,9 +10,13 @@ use duckdb::{Config, Connection};
 
 use super::table::Rows;
 
-/// The views and where their files lie below the store, before and after the pipeline's name.
-const VIEWS: [(&str, &str, &str); 3] =
-    [("gold", "gold", ""), ("dq_metrics", "dq", "metrics"), ("dq_samples", "dq", "samples")];
+/// The views, what they select, and where their files lie below the store, before and after the pipeline's name. While the
+/// reports of a day become one file, a row may be in that and in the batch's own; each differs from all others.
+const VIEWS: [(&str, &str, &str, &str); 3] = [
+    ("gold", "*", "gold", ""),
+    ("dq_metrics", "distinct *", "dq", "metrics"),
+    ("dq_samples", "distinct *", "dq", "samples"),
+];
 
 /// Why a store cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -65,13 +69,13 @@ impl Store {
         let duckdb = Connection::open_in_memory_with_flags(config).map_err(StoreError::Start)?;
         duckdb.execute_batch("set TimeZone = 'UTC'").map_err(StoreError::Start)?;
         let mut missing = Vec::new();
-        for (view, above, below) in VIEWS {
+        for (view, columns, above, below) in VIEWS {
             let Some(glob) = glob(folder, above, pipeline, below) else {
                 missing.push(view);
                 continue;
             };
             let sql = format!(
-                "create view {view} as select * from read_parquet('{glob}', union_by_name = true, hive_partitioning = false)"
+                "create view {view} as select {columns} from read_parquet('{glob}', union_by_name = true, hive_partitioning = false)"
             );
             let failed = |source| StoreError::MakeView { view, folder: folder.to_owned(), source };
             duckdb.execute_batch(&sql).map_err(failed)?;

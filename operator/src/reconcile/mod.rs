@@ -15,28 +15,29 @@
 pub mod apply;
 pub mod build;
 mod delete;
+mod memory;
 pub mod observe;
 pub mod plan;
 pub mod quantity;
 pub mod status;
 pub mod validate;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use schemas::spec::DeletionPolicy;
-use schemas::status::{AnalyticsPipelineStatus, ConditionType};
+use schemas::status::{AnalyticsPipelineStatus, ConditionStatus, ConditionType, Reason};
 use thiserror::Error;
 
-use self::apply::{Deeds, Tolerated};
+use self::apply::Deeds;
 use self::build::Defaults;
+use self::memory::Remembered;
 use self::observe::{Outside, Seen};
-use self::plan::{Decision, Facts, Stored, TopicStep};
-use self::status::{Pace, Picture};
-use self::validate::Compiler;
+use self::plan::{Decision, Facts, Stored, SubjectSteps, TopicStep};
+use self::status::Picture;
 use crate::names::FINALIZER;
 use crate::world::{ClusterError, Object, World};
+
+pub use memory::Memory;
 
 /// Who a pipeline is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,10 +62,12 @@ impl Identity {
 pub struct Settings {
     /// What objects are built with.
     pub defaults: Defaults,
-    /// Time between two looks at a pipeline at which nothing is going on.
+    /// Time between two looks at workers that run: their reports are news that no watch brings.
     pub look_every: Duration,
-    /// Time between two looks while something is on its way.
+    /// Time to the next look while something is on its way; it grows the longer nothing changes.
     pub look_soon: Duration,
+    /// Time between two looks at topics and subjects that are as declared, and at pipelines without running workers.
+    pub look_outside: Duration,
     /// How long deleting what is outside of Kubernetes is tried.
     pub deletion_deadline: Duration,
 }
@@ -75,34 +78,6 @@ pub enum PassError {
     /// The API server is away, or refuses to be read.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-}
-
-/// What an operator remembers between passes; losing it costs nothing but a few reads and writes.
-#[derive(Debug, Default)]
-pub struct Memory {
-    compiler: Arc<Compiler>,
-    tolerated: Tolerated,
-    paces: Mutex<HashMap<String, (Pace, Option<i64>)>>,
-}
-
-impl Memory {
-    /// An empty one that shares what was compiled.
-    pub fn with(compiler: Arc<Compiler>) -> Self {
-        Self { compiler, ..Self::default() }
-    }
-
-    fn pace(&self, uid: &str) -> (Pace, Option<i64>) {
-        self.paces.lock().unwrap_or_else(PoisonError::into_inner).get(uid).copied().unwrap_or_default()
-    }
-
-    fn remember(&self, uid: &str, pace: Pace, written: Option<i64>) {
-        self.paces.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), (pace, written));
-    }
-
-    /// Forgets a pipeline that is gone.
-    pub fn forget(&self, uid: &str) {
-        self.paces.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
-    }
 }
 
 /// When to look again; `None` when the pipeline is gone.
@@ -116,25 +91,33 @@ pub async fn reconcile<W: World>(
     namespace: &str,
     name: &str,
 ) -> Result<Again, PassError> {
-    let Some(mut seen) = observe::cluster(world, namespace, name).await? else { return Ok(None) };
+    let Some(mut seen) = observe::cluster(world, &memory.asked, namespace, name).await? else { return Ok(None) };
     let judged = validate::validate(&seen, &memory.compiler);
     if seen.object.is_terminating() {
         return Ok(delete::delete(world, settings, &seen, judged.as_ref().ok()).await?);
     }
     finalizer(world, &seen).await?;
-    let outside = observe::outside(world, &seen, judged.as_ref().ok()).await;
+    let uid = seen.identity.uid.clone();
+    let mut remembered = memory.of(&uid);
+    let keep_ms = settings.look_outside.as_millis() as i64;
+    let outside = observe::outside(world, &seen, judged.as_ref().ok(), &mut remembered.looked, keep_ms).await;
     let now = world.now();
     let valid = match judged {
         Ok(valid) => valid,
         Err(invalid) => {
             let picture = Picture { invalid: Some(&invalid), ..picture(&seen, &outside, now) };
-            tell(world, memory, &picture, None).await?;
-            return Ok(Some(settings.look_every));
+            tell(world, &mut remembered, &picture, None).await?;
+            memory.keep(&uid, remembered);
+            // An edit of the manifest is told by a watch, but not that a `ConfigMap` of the user's was made.
+            let polls = invalid.reason == Reason::ConfigMapMissing || runs(&seen);
+            return Ok(Some(if polls { settings.look_every } else { settings.look_outside }));
         }
     };
     let decision = plan::decide(&valid, &outside, &Facts::of(&seen, &outside, &valid, now));
     remember_topics(world, &mut seen, &decision).await?;
     let deeds = apply::apply(world, &mut seen, &valid, &decision, &settings.defaults, &memory.tolerated).await?;
+    let declared = as_declared(&outside, &decision);
+    remembered.looked.retain(declared.0, declared.1);
     let seen_by_status = seen;
     let picture = Picture {
         valid: Some(&valid),
@@ -143,8 +126,31 @@ pub async fn reconcile<W: World>(
         wanted: if valid.spec.suspend { 0 } else { valid.spec.workers.replicas as i32 },
         ..picture(&seen_by_status, &outside, now)
     };
-    let quiet = tell(world, memory, &picture, Some(&deeds)).await?;
-    Ok(Some(if quiet && !deeds.changed() { settings.look_every } else { settings.look_soon }))
+    let quiet = tell(world, &mut remembered, &picture, Some(&deeds)).await?;
+    let stirred = remembered.stirred.unwrap_or(now);
+    memory.keep(&uid, remembered);
+    // News of these comes by no watch.
+    let polls = !(declared.0 && declared.1) || runs(&seen_by_status);
+    let most = if polls { settings.look_every } else { settings.look_outside };
+    Ok(Some(if quiet { most } else { pause(settings.look_soon, most, now - stirred) }))
+}
+
+/// Whether the topics, and the subject, are as declared and nothing was done about them.
+fn as_declared(outside: &Outside, decision: &Decision) -> (bool, bool) {
+    let topics =
+        matches!(outside.topics, Some(Ok(_))) && decision.topic_steps.is_empty() && decision.topic_faults.is_empty();
+    let held = matches!(&outside.subject, Some(Ok(subject)) if subject.problems.is_empty());
+    (topics, held && decision.subject_steps == SubjectSteps::default())
+}
+
+/// The longer nothing has changed, the longer until the next look: half as long again.
+fn pause(least: Duration, most: Duration, unchanged_ms: i64) -> Duration {
+    Duration::from_millis(unchanged_ms.max(0).unsigned_abs() / 2).clamp(least.min(most), most)
+}
+
+/// Whether any worker has something to report.
+fn runs(seen: &Seen) -> bool {
+    seen.pods.iter().any(|pod| pod.running)
 }
 
 /// With nothing judged, decided or done.
@@ -192,21 +198,23 @@ async fn remember_topics<W: World>(world: &W, seen: &mut Seen, decision: &Decisi
 /// Writes the status if there is something to say, and tells what happened. Whether all is quiet.
 async fn tell<W: World>(
     world: &W,
-    memory: &Memory,
+    remembered: &mut Remembered,
     picture: &Picture<'_>,
     deeds: Option<&Deeds>,
 ) -> Result<bool, ClusterError> {
     let seen = picture.seen;
-    let (pace, written) = memory.pace(&seen.identity.uid);
-    let pace = pace.after(picture);
-    let new = status::status(picture, &pace);
+    remembered.pace = remembered.pace.after(picture);
+    let new = status::status(picture, &remembered.pace);
     let quiet = is_quiet(&new);
     let mut happenings = deeds.map(|deeds| deeds.happenings.clone()).unwrap_or_default();
     happenings.extend(status::changes(&seen.status, &new));
-    let to_write = status::to_write(&seen.status, new, written, picture.now);
-    memory.remember(&seen.identity.uid, pace, if to_write.is_some() { Some(picture.now) } else { written });
+    let to_write = status::to_write(&seen.status, new, remembered.written, picture.now);
+    if to_write.is_some() || !happenings.is_empty() || remembered.stirred.is_none() {
+        remembered.stirred = Some(picture.now);
+    }
     if let Some(new) = to_write {
         world.write_status(&seen.object, &new).await?;
+        remembered.written = Some(picture.now);
     }
     for happening in &happenings {
         tracing::info!(
@@ -221,12 +229,14 @@ async fn tell<W: World>(
             tracing::warn!(%error, "an event was refused");
         }
     }
-    Ok(quiet)
+    Ok(quiet && deeds.is_none_or(|deeds| !deeds.changed()))
 }
 
-/// Whether nothing is on its way. What waits for a person is looked at no more often than what runs.
+/// Whether nothing is on its way or about to be known. What waits for a person is looked at no more often than what runs.
 fn is_quiet(status: &AnalyticsPipelineStatus) -> bool {
-    status::find(status, ConditionType::Reconciling).is_none()
+    let is = |kind| status::find(status, kind).is_some_and(|condition| condition.status == ConditionStatus::True);
+    let runs = is(ConditionType::Ready) && !is(ConditionType::Reconciling);
+    runs || is(ConditionType::Stalled)
 }
 
 #[cfg(test)]

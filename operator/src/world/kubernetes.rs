@@ -1,6 +1,6 @@
 //! The Kubernetes API through `kube`, as plain objects.
 //!
-//! Kept true: every write is ours by name (one field manager), names the very object where that matters (uid), and is made
+//! What is watched is read from the cache, which takes in the answers to writes, too. Kept true: every write is ours by name (one field manager), names the very object where that matters (uid), and is made
 //! only while this operator may write.
 
 use std::sync::Arc;
@@ -9,11 +9,12 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::TypeMeta;
 use kube::{Client, Error};
 use schemas::status::AnalyticsPipelineStatus;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Cluster, ClusterError, Dependents, Happening, Kind, Object};
+use super::{Cache, Cluster, ClusterError, Dependents, Happening, Kind, Object};
 use crate::names::FIELD_MANAGER;
 
 /// Longest that one call may take: a dead connection must not hold a reconcile for ever.
@@ -29,24 +30,39 @@ pub trait MayWrite: Send + Sync {
 #[derive(Clone)]
 pub struct KubernetesApi {
     client: Client,
+    cache: Arc<Cache>,
     gate: Arc<dyn MayWrite>,
     /// Who says what happened: this process.
     instance: String,
 }
 
 impl KubernetesApi {
-    /// Through `client`, writing while `gate` allows it, telling events as `instance`.
-    pub fn new(client: Client, gate: Arc<dyn MayWrite>, instance: String) -> Self {
-        Self { client, gate, instance }
+    /// Through `client`, reading what is watched from `cache`, writing while `gate` allows it, telling events as `instance`.
+    pub fn new(client: Client, cache: Arc<Cache>, gate: Arc<dyn MayWrite>, instance: String) -> Self {
+        Self { client, cache, gate, instance }
     }
 
     fn api(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), namespace, &kind.resource())
     }
 
+    /// What became of the object by our own write.
+    fn written(&self, kind: Kind, answer: DynamicObject) -> Object {
+        let written = object(kind, answer);
+        self.cache.answered(kind, &written);
+        written
+    }
+
     fn writing(&self) -> Result<(), ClusterError> {
         if self.gate.may_write() { Ok(()) } else { Err(ClusterError::NotLeading) }
     }
+}
+
+/// Whether the API server knows the kind.
+pub async fn serves(client: &Client, kind: Kind) -> Result<bool, ClusterError> {
+    let version = kind.api_version();
+    let resources = existing(answer(client.list_api_group_resources(&version)).await)?;
+    Ok(resources.is_some_and(|list| list.resources.iter().any(|resource| resource.kind == kind.as_str())))
 }
 
 async fn answer<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, ClusterError> {
@@ -77,17 +93,11 @@ fn existing<T>(answer: Result<T, ClusterError>) -> Result<Option<T>, ClusterErro
 }
 
 /// As `kube` takes it. Objects of lists come without their kind, which is put back.
-fn object(kind: Kind, dynamic: &DynamicObject) -> Object {
-    let mut object = Object::of(dynamic);
-    if let Value::Object(fields) = &mut object.0 {
-        fields.insert("apiVersion".to_owned(), kind.api_version().into());
-        fields.insert("kind".to_owned(), kind.as_str().into());
-        // Long, of no use here, and not part of what is compared.
-        if let Some(Value::Object(metadata)) = fields.get_mut("metadata") {
-            metadata.remove("managedFields");
-        }
-    }
-    object
+pub fn object(kind: Kind, mut dynamic: DynamicObject) -> Object {
+    // Long, of no use here, and not part of what is compared.
+    dynamic.metadata.managed_fields = None;
+    dynamic.types = Some(TypeMeta { api_version: kind.api_version(), kind: kind.as_str().to_owned() });
+    Object::of(&dynamic)
 }
 
 fn dynamic(object: &Object) -> Result<DynamicObject, ClusterError> {
@@ -101,25 +111,26 @@ fn dynamic(object: &Object) -> Result<DynamicObject, ClusterError> {
 impl Cluster for KubernetesApi {
     async fn get(&self, kind: Kind, namespace: &str, name: &str) -> Result<Option<Object>, ClusterError> {
         let found = answer(self.api(kind, namespace).get_opt(name)).await?;
-        Ok(found.map(|found| object(kind, &found)))
+        Ok(found.map(|found| object(kind, found)))
     }
 
-    async fn list(&self, kind: Kind, namespace: &str, selector: &str) -> Result<Vec<Object>, ClusterError> {
-        let found = answer(self.api(kind, namespace).list(&ListParams::default().labels(selector))).await?;
-        Ok(found.items.iter().map(|found| object(kind, found)).collect())
+    async fn pipeline(&self, namespace: &str, name: &str) -> Result<Option<Object>, ClusterError> {
+        Ok(self.cache.get(Kind::Pipeline, namespace, name))
+    }
+
+    async fn labelled(&self, kind: Kind, namespace: &str, pipeline: &str) -> Result<Vec<Object>, ClusterError> {
+        Ok(self.cache.list(kind, namespace, pipeline))
     }
 
     async fn serves(&self, kind: Kind) -> Result<bool, ClusterError> {
-        let version = kind.api_version();
-        let resources = existing(answer(self.client.list_api_group_resources(&version)).await)?;
-        Ok(resources.is_some_and(|list| list.resources.iter().any(|resource| resource.kind == kind.as_str())))
+        Ok(self.cache.knows(kind))
     }
 
     async fn create(&self, kind: Kind, new: &Object) -> Result<Object, ClusterError> {
         self.writing()?;
         let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let made = answer(self.api(kind, new.namespace()).create(&parameters, &dynamic(new)?)).await?;
-        Ok(object(kind, &made))
+        Ok(self.written(kind, made))
     }
 
     async fn apply(&self, kind: Kind, wanted: &Object) -> Result<Object, ClusterError> {
@@ -127,7 +138,7 @@ impl Cluster for KubernetesApi {
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let api = self.api(kind, wanted.namespace());
         let applied = answer(api.patch(wanted.name(), &parameters, &Patch::Apply(&wanted.0))).await?;
-        Ok(object(kind, &applied))
+        Ok(self.written(kind, applied))
     }
 
     async fn delete(&self, kind: Kind, gone: &Object, dependents: Dependents) -> Result<(), ClusterError> {
@@ -146,7 +157,9 @@ impl Cluster for KubernetesApi {
         let patch = json!({"spec": {"resources": {"requests": {"storage": size}}}});
         let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let api = self.api(Kind::Claim, namespace);
-        answer(api.patch(name, &parameters, &Patch::Merge(&patch))).await.map(drop)
+        let grown = answer(api.patch(name, &parameters, &Patch::Merge(&patch))).await?;
+        self.written(Kind::Claim, grown);
+        Ok(())
     }
 
     async fn set_finalizers(&self, pipeline: &Object, finalizers: &[String]) -> Result<(), ClusterError> {
@@ -156,7 +169,9 @@ impl Cluster for KubernetesApi {
         let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": version}});
         let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let api = self.api(Kind::Pipeline, pipeline.namespace());
-        existing(answer(api.patch(pipeline.name(), &parameters, &Patch::Merge(&patch))).await).map(drop)
+        let written = existing(answer(api.patch(pipeline.name(), &parameters, &Patch::Merge(&patch))).await)?;
+        written.map(|written| self.written(Kind::Pipeline, written));
+        Ok(())
     }
 
     async fn write_status(&self, pipeline: &Object, status: &AnalyticsPipelineStatus) -> Result<(), ClusterError> {
@@ -169,7 +184,10 @@ impl Cluster for KubernetesApi {
         });
         let api = self.api(Kind::Pipeline, pipeline.namespace());
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        existing(answer(api.patch_status(pipeline.name(), &parameters, &Patch::Apply(&wanted))).await).map(drop)
+        let patch = Patch::Apply(&wanted);
+        let written = existing(answer(api.patch_status(pipeline.name(), &parameters, &patch)).await)?;
+        written.map(|written| self.written(Kind::Pipeline, written));
+        Ok(())
     }
 
     async fn warnings(&self, namespace: &str, uid: &str) -> Result<Vec<String>, ClusterError> {

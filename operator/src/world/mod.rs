@@ -3,6 +3,7 @@
 //! A reconcile is generic over [`World`], so that a test can stop it before and after each single call. Kept true: no
 //! call of these traits does two writes, and every write can be done again without another effect.
 
+mod cache;
 mod error;
 mod kafka;
 mod kind;
@@ -21,10 +22,11 @@ use plan::TopicPlan;
 use schemas::report::WorkerReport;
 use schemas::status::{AnalyticsPipelineStatus, EventReason};
 
+pub use cache::Cache;
 pub use error::{BrokerError, ClusterError, RegistryError, UnreachableWorker};
 pub use kafka::KafkaAdmin;
 pub use kind::Kind;
-pub use kubernetes::{KubernetesApi, MayWrite};
+pub use kubernetes::{KubernetesApi, MayWrite, object, serves};
 pub use object::Object;
 pub use real::RealWorld;
 pub use registry::ConfluentRegistry;
@@ -32,20 +34,26 @@ pub use workers::WorkerHttp;
 
 /// The Kubernetes API.
 pub trait Cluster {
-    /// One object, if it exists.
+    /// The pipeline of that name, as it was last told or written.
+    fn pipeline(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<Object>, ClusterError>> + Send;
+    /// The objects that are labelled as a pipeline's, as they were last told or written.
+    fn labelled(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        pipeline: &str,
+    ) -> impl Future<Output = Result<Vec<Object>, ClusterError>> + Send;
+    /// One object as it is at this moment, if it exists.
     fn get(
         &self,
         kind: Kind,
         namespace: &str,
         name: &str,
     ) -> impl Future<Output = Result<Option<Object>, ClusterError>> + Send;
-    /// The objects of a namespace that a label selector matches.
-    fn list(
-        &self,
-        kind: Kind,
-        namespace: &str,
-        selector: &str,
-    ) -> impl Future<Output = Result<Vec<Object>, ClusterError>> + Send;
     /// Whether the API server knows the kind.
     fn serves(&self, kind: Kind) -> impl Future<Output = Result<bool, ClusterError>> + Send;
     /// Makes an object that does not exist; refused when it does.

@@ -30,8 +30,12 @@ impl Cluster for RealWorld {
         self.cluster.get(kind, namespace, name).await
     }
 
-    async fn list(&self, kind: Kind, namespace: &str, selector: &str) -> Result<Vec<Object>, ClusterError> {
-        self.cluster.list(kind, namespace, selector).await
+    async fn pipeline(&self, namespace: &str, name: &str) -> Result<Option<Object>, ClusterError> {
+        self.cluster.pipeline(namespace, name).await
+    }
+
+    async fn labelled(&self, kind: Kind, namespace: &str, pipeline: &str) -> Result<Vec<Object>, ClusterError> {
+        self.cluster.labelled(kind, namespace, pipeline).await
     }
 
     async fn serves(&self, kind: Kind) -> Result<bool, ClusterError> {

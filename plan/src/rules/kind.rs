@@ -1,6 +1,6 @@
 //! Which check a rule is: exactly one, with a field where it needs one.
 
-use schemas::spec::{Duration, Rule, Scalar};
+use schemas::spec::{Duration, Rule, Scalar, Volume};
 
 use crate::{Path, Problem, codes};
 
@@ -13,10 +13,11 @@ pub(super) enum Check<'a> {
     MaxLatency(&'a Duration),
     Expression(&'a str),
     Unique(&'a str),
+    Volume(&'a Volume),
 }
 
 const KINDS: &str = "allowed is exactly one of 'required', 'oneOf', bounds ('min', 'max', 'exclusiveMin', \
-                     'exclusiveMax'), 'matches', 'maxLatency', 'expression' and 'unique'";
+                     'exclusiveMax'), 'matches', 'maxLatency', 'expression', 'unique' and 'volume'";
 
 /// The kind of a rule, or the problem that it has none or several.
 pub(super) fn kind<'a>(rule: &'a Rule, path: &Path, problems: &mut Vec<Problem>) -> Option<Check<'a>> {
@@ -36,6 +37,7 @@ pub(super) fn kind<'a>(rule: &'a Rule, path: &Path, problems: &mut Vec<Problem>)
     kinds.extend(rule.max_latency.as_ref().map(|latency| ("maxLatency", Check::MaxLatency(latency))));
     kinds.extend(rule.expression.as_deref().map(|sql| ("expression", Check::Expression(sql))));
     kinds.extend(rule.unique.as_deref().map(|field| ("unique", Check::Unique(field))));
+    kinds.extend(rule.volume.as_ref().map(|volume| ("volume", Check::Volume(volume))));
     if kinds.len() > 1 {
         let (first, second) = (kinds[0].0, kinds[1].0);
         let message = format!("the rule has both '{first}' and '{second}'");

@@ -7,10 +7,10 @@ use schemas::spec::{Duration, OnViolation, Rule, Scalar};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::kind::Check;
-use super::{Own, TypedRule, is_millis};
+use super::{Own, TypedCheck, TypedRule, is_millis};
 use crate::avro::Fields;
 use crate::names::quoted;
-use crate::sql::{self, Lowered, Text, reason};
+use crate::sql::{self, Text, reason};
 use crate::types::{self, Kind};
 use crate::{Path, Problem, ThresholdPlan, codes, pattern};
 
@@ -41,10 +41,13 @@ impl Scope<'_> {
             let source = Text::new(sql, self.path.key("expression"), "rule");
             let lowered = sql::condition(&source, fields, problems)?;
             let canonical = format!("expression {}", sql::text::parse(&source).ok()?);
-            return Some(self.typed(Some(lowered), (*sql).to_owned(), &canonical));
+            return Some(self.typed(TypedCheck::Rows(lowered), (*sql).to_owned(), &canonical));
         }
         if let Check::Unique(field) = check {
             return self.unique(field, problems);
+        }
+        if let Check::Volume(volume) = check {
+            return self.volume(volume, problems);
         }
         let fields = fields?;
         let field = self.rule.field.as_deref().unwrap_or_default();
@@ -54,10 +57,10 @@ impl Scope<'_> {
             Check::Bounds => self.bounds(field, fields, problems)?,
             Check::Matches(pattern) => self.matches(field, pattern, fields, problems)?,
             Check::MaxLatency(latency) => self.max_latency(latency, fields, problems)?,
-            Check::Expression(_) | Check::Unique(_) => return None,
+            Check::Expression(_) | Check::Unique(_) | Check::Volume(_) => return None,
         };
         match sql::lower(meaning.expr, fields, false) {
-            Ok(lowered) => Some(self.typed(Some(lowered), meaning.expected, &meaning.canonical)),
+            Ok(lowered) => Some(self.typed(TypedCheck::Rows(lowered), meaning.expected, &meaning.canonical)),
             Err(error) => {
                 problems.push(Problem::new(codes::SQL_TYPE, self.path.clone(), reason(&error)));
                 None
@@ -65,14 +68,15 @@ impl Scope<'_> {
         }
     }
 
-    fn typed(&self, check: Option<Lowered>, expected: String, canonical: &str) -> TypedRule {
+    pub(super) fn typed(&self, check: TypedCheck, expected: String, canonical: &str) -> TypedRule {
+        let columns = check.rows().into_iter().flat_map(|check| check.columns.iter().cloned()).collect();
         TypedRule {
             name: self.rule.name.clone(),
             on_violation: self.rule.on_violation,
             field: self.rule.field.clone(),
             expected,
             fingerprint: format!("{:032x}", xxh3_128(canonical.as_bytes())),
-            columns: check.iter().flat_map(|check| check.columns.clone()).collect(),
+            columns,
             check,
             nulls_alone: self.rule.required.is_some(),
             threshold: self.threshold,
@@ -95,7 +99,8 @@ impl Scope<'_> {
             problems.push(Problem::new(codes::RULE_FIELD, path, message).help("allowed is 'Report'"));
             return None;
         }
-        let typed = self.typed(None, "once while its window is open".to_owned(), &format!("unique '{field}'"));
+        let typed =
+            self.typed(TypedCheck::Unique, "once while its window is open".to_owned(), &format!("unique '{field}'"));
         Some(TypedRule { field: Some(field.to_owned()), columns: [field.to_owned()].into(), ..typed })
     }
 

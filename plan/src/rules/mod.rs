@@ -3,6 +3,7 @@
 mod bounds;
 mod kind;
 mod meaning;
+mod volume;
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use schemas::spec::{OnViolation, Quality, Rule};
 use crate::avro::Fields;
 use crate::names::is_kebab;
 use crate::sql::Lowered;
-use crate::{Path, Problem, ThresholdPlan, codes, thresholds};
+use crate::{Path, Problem, ThresholdPlan, VolumePlan, codes, thresholds};
 
 /// A rule that is typed, but not yet bound to the columns that will be decoded.
 #[derive(Debug)]
@@ -22,13 +23,33 @@ pub(crate) struct TypedRule {
     pub(crate) field: Option<String>,
     pub(crate) expected: String,
     pub(crate) fingerprint: String,
-    /// Absent: the rule is about the event ids.
-    pub(crate) check: Option<Lowered>,
+    pub(crate) check: TypedCheck,
     /// Fields that it reads.
     pub(crate) columns: BTreeSet<String>,
     pub(crate) nulls_alone: bool,
     pub(crate) threshold: ThresholdPlan,
     pub(crate) path: Path,
+}
+
+/// What a typed rule looks at.
+#[derive(Debug)]
+pub(crate) enum TypedCheck {
+    /// Each record by itself.
+    Rows(Lowered),
+    /// The event ids.
+    Unique,
+    /// The records of a batch.
+    Volume(VolumePlan),
+}
+
+impl TypedCheck {
+    /// The expression over a record, if the rule is one.
+    pub(crate) fn rows(&self) -> Option<&Lowered> {
+        match self {
+            Self::Rows(check) => Some(check),
+            Self::Unique | Self::Volume(_) => None,
+        }
+    }
 }
 
 /// The fields with a meaning of their own, as far as they exist.

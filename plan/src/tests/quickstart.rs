@@ -66,6 +66,30 @@ fn a_field_that_defines_a_used_type_is_kept() {
 }
 
 #[test]
+fn fields_of_every_shape_can_be_spoken_of() {
+    let shapes = r#"{"type":"record","name":"R","fields":[
+        {"name":"event_id","type":"string"},
+        {"name":"event_time","type":{"type":"long","logicalType":"timestamp-millis"}},
+        {"name":"tags","type":{"type":"array","items":"string"}},
+        {"name":"counts","type":{"type":"map","values":["null","double"]}},
+        {"name":"mac","type":{"type":"fixed","name":"Mac","size":6}},
+        {"name":"place","type":["null",{"type":"record","name":"Place","fields":[{"name":"x","type":"float"}]}]}]}"#;
+    let mut manifest = with("/spec/source/schema/avro", shapes.into());
+    let there = "tags is not null and counts is not null and mac is not null and place is not null";
+    for (pointer, value) in [
+        ("/spec/source/ingestTime", serde_json::Value::Null),
+        ("/spec/quality/rules", serde_json::json!([{"name": "there", "expression": there}])),
+        ("/spec/groupBy", serde_json::json!([])),
+        ("/spec/measures", serde_json::json!([{"name": "n", "expression": "count(*)"}])),
+    ] {
+        super::set(&mut manifest, pointer, value);
+    }
+    let plan = compile(manifest).unwrap_or_else(|problems| panic!("{problems}"));
+    let names: Vec<&str> = plan.arrow_schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(names, ["event_id", "event_time", "tags", "counts", "mac", "place"]);
+}
+
+#[test]
 fn groups_and_measures_are_typed() {
     let plan = plan();
     let groups: Vec<_> =

@@ -25,7 +25,7 @@ pub use kafka::{
 pub use output::{DeadLetter, Late, LatePolicy, Measure, Partials, Sink, Window};
 pub use pipeline::{API_VERSION, AnalyticsPipeline, AnalyticsPipelineSpec, DeletionPolicy, KIND, Metadata};
 pub use pod::{LABEL_KEY, PodTemplate, TaintEffect, Toleration, TolerationOperator, TopologySpread, WhenUnsatisfiable};
-pub use quality::{Batch, OnCritical, OnViolation, Quality, Rule, Samples, Threshold, Thresholds};
+pub use quality::{Batch, OnCritical, OnViolation, Quality, Reports, Rule, Samples, Threshold, Thresholds, Volume};
 pub use scalar::Scalar;
 pub use source::{Compatibility, ConfigMapKeyRef, Isolation, OnDataLoss, Source, SourceSchema, Watermark};
 pub use workers::{Quantities, Resources, Storage, Workers};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cel::{millis, rule, rule_at, timed};
+use super::cel::{millis, rule, rule_at, timed, when};
 use super::source::one_minute;
 use super::{Duration, Scalar};
 
@@ -23,6 +23,9 @@ pub struct Quality {
     /// Examples of violations kept in the store.
     #[serde(default)]
     pub samples: Samples,
+    /// How long the reports of batches are kept, and in how many files.
+    #[serde(default)]
+    pub reports: Reports,
     /// From which share of bad records on the data is in doubt, and what follows.
     #[serde(default)]
     pub thresholds: Thresholds,
@@ -77,6 +80,36 @@ impl Default for Samples {
 
 fn ten() -> u32 {
     10
+}
+
+/// How long the reports and samples of batches are kept in the store, and in how many files. Days are UTC, by the log time of a
+/// batch's first record; their age is measured against the newest report, not the clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = [
+    rule_at(".keep",
+        when(&["self.keep"], &timed(&["self.keep", "self.rollUpAfter"],
+            &format!("{} >= {}", millis("self.keep"), millis("self.rollUpAfter")))),
+        "allowed is at least 'rollUpAfter'"),
+]))]
+pub struct Reports {
+    /// The files of a day become one when every partition has reported a batch that is this much later than the day's end. A partition
+    /// that reports nothing is waited for for seven days.
+    #[serde(default = "one_day")]
+    pub roll_up_after: Duration,
+    /// Days that ended this long ago are removed. At least `rollUpAfter`. Absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Duration>,
+}
+
+impl Default for Reports {
+    fn default() -> Self {
+        Self { roll_up_after: one_day(), keep: None }
+    }
+}
+
+fn one_day() -> Duration {
+    "1d".parse().expect("a literal duration")
 }
 
 /// When the data as a whole is in doubt. Shares are judged over the records of the last `span` of log time; they follow the
@@ -178,23 +211,25 @@ pub(super) fn refusing_rules(rules: &str) -> String {
         "maxLatency",
         "expression",
         "unique",
+        "volume",
     ];
     let kinds = kinds.map(|kind| format!("has(rule.{kind}) ? dyn(rule.{kind}) : dyn('')"));
     format!("{rules}.filter(rule, rule.onViolation == 'DeadLetter').map(rule, [{}])", kinds.join(", "))
 }
 
-/// One check of every record. Exactly one kind: `required`, `oneOf`, bounds, `matches`, `maxLatency`, `expression` or
-/// `unique`.
+/// One check of every record, or of every batch. Exactly one kind: `required`, `oneOf`, bounds, `matches`, `maxLatency`,
+/// `expression`, `unique` or `volume`.
 ///
 /// A rule whose outcome is unknown because a field is null passes and counts as skipped; only `required` refuses nulls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = [
     rule(format!("[has(self.required), has(self.oneOf), {BOUNDED}, has(self.matches), has(self.maxLatency), \
-                  has(self.expression), has(self.unique)].filter(kind, kind).size() == 1"),
+                  has(self.expression), has(self.unique), has(self.volume)].filter(kind, kind).size() == 1"),
         "allowed is exactly one of 'required', 'oneOf', bounds ('min', 'max', 'exclusiveMin', 'exclusiveMax'), 'matches', \
-         'maxLatency', 'expression' and 'unique'"),
+         'maxLatency', 'expression', 'unique' and 'volume'"),
     rule_at(".onViolation", "!has(self.unique) || self.onViolation == 'Report'", "a 'unique' rule can only be reported"),
+    rule_at(".onViolation", "!has(self.volume) || self.onViolation == 'Report'", "a 'volume' rule can only be reported"),
     rule_at(".field", format!("has(self.field) || !({FIELDED})"), "'oneOf', bounds and 'matches' need a 'field'"),
     rule_at(".field", format!("!has(self.field) || {FIELDED}"), "'field' is allowed with 'oneOf', bounds and 'matches' only"),
 ]))]
@@ -248,12 +283,41 @@ pub struct Rule {
     #[schemars(length(min = 1, max = 255))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique: Option<String>,
+    /// The records of each batch must not be far from the median of the batches before it on its partition. Counted in batches:
+    /// only those are judged that hold a whole `batch.interval`. Needs `onViolation: Report`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<Volume>,
     /// What happens to a record that breaks the rule.
     #[serde(default)]
     pub on_violation: OnViolation,
     /// From which share of violations on the rule is in doubt, over `thresholds.span`. Absent: it never is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
+}
+
+/// How many records a batch may have, in percent of the median of the batches before it. At least one limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = [
+    rule("has(self.minPercent) || has(self.maxPercent)", "allowed is 'minPercent', 'maxPercent', or both"),
+]))]
+pub struct Volume {
+    /// Fewer records are a violation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub min_percent: Option<u32>,
+    /// More records are a violation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 100, max = 1_000_000))]
+    pub max_percent: Option<u32>,
+    /// Of how many batches the median is taken; before there are as many, batches are not judged.
+    #[serde(default = "dozen")]
+    #[schemars(range(min = 1, max = 60))]
+    pub batches: u32,
+}
+
+fn dozen() -> u32 {
+    12
 }
 
 /// What happens to a record that breaks a rule.

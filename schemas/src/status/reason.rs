@@ -102,7 +102,7 @@ words! {
         TopicRefused,
         /// A topic was deleted and created again under the same name; what was committed belongs to the old one.
         ///
-        /// Make sure that this was meant, then raise `spec.revision`.
+        /// Restore that topic, or delete the consumer group that has the pipeline's name to begin anew with this one.
         TopicRecreated,
         /// No broker answers.
         ///
@@ -248,10 +248,14 @@ words! {
         ///
         /// Set `allowVolumeExpansion` on the class, or take the larger size back by deleting and creating the pipeline.
         VolumeGrowthRefused,
-        /// A worker's volume is almost full.
+        /// A worker's volume is full. Checkpoints are left out, and windows wait to be written.
         ///
         /// Raise `workers.storage.size`.
         VolumeFull,
+        /// A worker's volume refuses checkpoints. The worker goes on without; a restart reads more of the log again.
+        ///
+        /// Read the message; it is the file system's.
+        CheckpointFailed,
         /// Two facts about one window contradict each other. The window stops, both are kept.
         ///
         /// Keep both files and report it: this is a fault of Sluice or of the store.
@@ -357,6 +361,7 @@ impl Reason {
             | Self::VolumeGrowing
             | Self::VolumeGrowthRefused
             | Self::VolumeFull
+            | Self::CheckpointFailed
             | Self::Divergence => ConditionType::StorageHealthy,
         }
     }

@@ -7,13 +7,13 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::domain::{Domain, Entry, START, Sale};
+use super::domain::{Domain, Entry, Sale};
 
-/// The first `count` records of a partition.
-pub fn draw(domain: &Domain, seed: u64, partition: usize, count: usize) -> Vec<Entry> {
+/// The first `count` records of a partition whose log begins at about the log time `from`.
+pub fn draw(domain: &Domain, seed: u64, partition: usize, count: usize, from: i64) -> Vec<Entry> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed.wrapping_mul(31).wrapping_add(partition as u64));
     let mut offset = if rng.random_bool(0.7) { 0 } else { rng.random_range(0..40) };
-    let mut clock = START + rng.random_range(0..domain.params.window);
+    let mut clock = from + rng.random_range(0..domain.params.window);
     let mut log: Vec<Entry> = Vec::with_capacity(count);
     for number in 0..count {
         let params = &domain.params;

@@ -20,6 +20,7 @@ mod sample;
 mod script;
 mod shrink;
 mod tally;
+mod undisturbed;
 mod world;
 
 pub use domain::Domain;
@@ -27,7 +28,7 @@ pub use draw::{FEWEST_FAULTS, draw};
 pub use expected::EXPECTED;
 pub use mutant::Mutant;
 pub use run::{Outcome, play};
-pub use sample::sample_emissions;
+pub use sample::{sample_emissions, sample_lane, sample_rest};
 pub use script::{Action, Script, Verb};
 pub use shrink::shrink;
 pub use tally::Tally;

@@ -25,13 +25,6 @@ pub enum Mutant {
     CommitWhatWasLost,
 }
 
-impl Mutant {
-    /// Those that a few seeds must find. [`Self::CommitWhatWasLost`] is rare and has a script of its own. So is [`Self::IgnoreFence`]: it
-    /// shows only when a decree falls into the middle of a log while a worker that has lost the partition goes on without it.
-    pub const ALL: [Self; 4] =
-        [Self::CommitBeforeAck, Self::ForgetDecree, Self::WrongAnchor, Self::PublishWithoutSeals];
-}
-
 /// What is committed instead of `commit`.
 pub fn commit(mutant: Option<Mutant>, commit: &Commit) -> Commit {
     let Some(Ok(mut committed)) = mutant.map(|_| decode(commit.position, &commit.metadata)) else {

@@ -5,130 +5,76 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stream_core::{
-    Collector, CollectorProgress, Emission, Emissions, EventTime, Fetch, Lane, LogTime, Message, Offset, Partition,
-    Progress, Seal, Undecodable,
-};
-use worker::publish::table;
-use worker::wire::report_body;
+use stream_core::{EventTime, Partition, Topology};
 
-use super::domain::{Domain, Sale};
 use super::read::{Report, Row, gold, report};
+use super::undisturbed::undisturbed;
 use super::world::{Source, World};
-use crate::model::{self, Broken, Decree, Group, Ledger, PartitionOutcome, Record, Verdict, publish, run_with_decrees};
+use crate::model::{
+    self, Broken, Decree, Group, History, Ledger, PartitionOutcome, Record, Verdict, publish, run_with_decrees,
+};
 
-/// Finds everything in which the world differs from what ought to be, unless a law is broken already.
-pub fn judge(world: &mut World) {
+/// Finds everything in which the world differs from what ought to be, unless a law is broken already. Where `decoded`, the rows are those
+/// that the published files hold; otherwise those of which the same bytes were made.
+pub fn judge(world: &mut World, decoded: bool) {
     if !world.broken.is_empty() {
         return;
     }
-    let domain = world.domain.clone();
+    let (domain, topology) = (world.domain.clone(), world.topology());
     let decrees: Vec<Vec<Decree>> = (0..world.sources.len() as i32)
         .map(|partition| {
             let of_partition = world.group.decrees.range((partition, i64::MIN)..=(partition, i64::MAX));
             of_partition.map(|((_, at), to)| Decree { at: *at, to: *to }).collect()
         })
         .collect();
-    let files = undisturbed(&domain, &world.sources, &decrees);
-    differ(world, &files);
-    let records =
-        |source: &Source| -> Vec<Record> { source.entries.iter().map(super::domain::Entry::record).collect() };
-    let outcomes: Vec<PartitionOutcome> = world
-        .sources
-        .iter()
+    let mut wanted = undisturbed(&domain, &topology, &world.sources, &decrees);
+    differ(world, &wanted.files);
+    if decoded || !world.broken.is_empty() {
+        let of = |part: &'static str| world.files.iter().filter(move |(path, _)| path.contains(part));
+        wanted.rows = of("gold/").flat_map(|(_, bytes)| gold(bytes)).collect();
+        wanted.reports = of("/report.parquet").map(|(_, bytes)| report(bytes)).collect();
+    }
+    let outcomes: Vec<PartitionOutcome> = (0..)
+        .zip(&world.sources)
         .zip(&decrees)
-        .map(|(source, decrees)| {
-            // "The least time above never" lies outside of the model's axis.
-            let decrees: Vec<Decree> =
-                decrees.iter().map(|decree| Decree { to: decree.to.max(0), ..*decree }).collect();
-            run_with_decrees(&records(source), &domain.params, &decrees)
+        .map(|((partition, source), decrees)| {
+            let joins = topology.joins(Partition(partition));
+            run_with_decrees(&records(source), &domain.params, &with_join(source, joins, decrees))
         })
         .collect();
-    check_rows(world, &outcomes);
-    check_reports(world, &outcomes);
+    check_rows(world, wanted.rows, &outcomes);
+    check_reports(world, wanted.reports, &outcomes);
     check_letters(world, &outcomes);
+    tell_decreed(world, &topology, &outcomes, &decrees);
 }
 
-/// The files that a reading gives to which nothing happens.
-pub fn undisturbed(domain: &Domain, sources: &[Source], decrees: &[Vec<Decree>]) -> BTreeMap<String, Vec<u8>> {
-    let (plan, partitions) = (&domain.plan, sources.len());
-    let said = sources.iter().zip(decrees).map(|(source, decrees)| said(domain, source, decrees));
-    let said: Vec<Vec<Emission>> = said.collect();
-    let mut files = BTreeMap::new();
-    for output in 0..plan.partials_partitions {
-        let start = CollectorProgress::start(Offset(0), partitions);
-        let mut collector = Collector::resume(domain.program.clone(), &start);
-        let mut at = 0;
-        for (partition, items) in said.iter().enumerate() {
-            for item in items {
-                let from = Message { at: Offset(at), partition: Partition(partition as i32), incarnation: 1 };
-                at += 1;
-                match item {
-                    Emission::Partial(partial) if partial.output == output => collector.partial(from, partial.clone()),
-                    Emission::Seal(seal) => {
-                        let closed = seal.closed.iter().copied().filter(|closed| closed.output == output).collect();
-                        collector.seal(from, &Seal { closed, ..seal.clone() });
-                    }
-                    _ => {}
-                }
-            }
-        }
-        for published in collector.complete().expect("small sums do not overflow") {
-            let table = table::gold(plan, &published, output as i32).expect("rows encode");
-            files.insert(table.path(), table.bytes);
-        }
-    }
-    for (partition, items) in said.iter().enumerate() {
-        for item in items {
-            if let Emission::Report(report) = item {
-                let body = report_body(report, plan);
-                let metrics = table::report(plan, partition as i32, &body).expect("a report encodes");
-                files.insert(metrics.path(), metrics.bytes);
-                let samples = table::samples(plan, partition as i32, &body).expect("samples encode");
-                files.extend(samples.map(|samples| (samples.path(), samples.bytes)));
-            }
-        }
-    }
-    files
+fn records(source: &Source) -> Vec<Record> {
+    source.entries.iter().map(super::domain::Entry::record).collect()
 }
 
-/// What a lane says that reads a log undisturbed.
-pub(super) fn said(domain: &Domain, source: &Source, decrees: &[Decree]) -> Vec<Emission> {
-    let mut lane = Lane::resume(domain.program.clone(), &Progress::start(Offset(source.low))).expect("a lane");
-    let mut items = Vec::new();
-    let mut say = |emissions: Emissions| items.extend(emissions.items);
-    for decree in decrees {
-        say(feed(domain, source, &mut lane, decree.at));
-        say(lane.decree(EventTime(decree.to)).expect("a decree").emissions);
-    }
-    say(feed(domain, source, &mut lane, i64::MAX));
-    items
+/// For the model a partition that joins begins with a decree.
+fn with_join(source: &Source, joins: EventTime, decrees: &[Decree]) -> Vec<Decree> {
+    let joined = (joins != EventTime::NEVER).then_some(Decree { at: source.low, to: joins.0 });
+    // "The least time above never" lies outside of the model's axis.
+    let decrees = decrees.iter().map(|decree| Decree { to: decree.to.max(0), ..*decree });
+    joined.into_iter().chain(decrees).collect()
 }
 
-/// Feeds everything before `until` at once.
-fn feed(domain: &Domain, source: &Source, lane: &mut Lane, until: i64) -> Emissions {
-    let position = lane.position().0;
-    let (mut newest, mut sales): (i64, Vec<Sale>) = (0, Vec::new());
-    let (mut offsets, mut log_times, mut undecodable) = (Vec::new(), Vec::new(), Vec::new());
-    let mut end = if until == i64::MAX { position } else { until };
-    for entry in &source.entries {
-        newest = newest.max(entry.log_time);
-        if entry.offset < position || entry.offset >= until {
+/// Counts the partitions on which a decree made a record late.
+fn tell_decreed(world: &mut World, topology: &Topology, outcomes: &[PartitionOutcome], decrees: &[Vec<Decree>]) {
+    let domain = world.domain.clone();
+    let is_late = |(_, verdict): &(i64, Verdict)| *verdict == Verdict::Late;
+    for (partition, (outcome, decrees)) in outcomes.iter().zip(decrees).enumerate() {
+        if decrees.is_empty() || !outcome.verdicts.iter().any(is_late) {
             continue;
         }
-        end = end.max(entry.offset + 1);
-        if let Some(sale) = &entry.sale {
-            offsets.push(entry.offset);
-            log_times.push(newest);
-            sales.push(sale.clone());
-        } else {
-            let (offset, log_time) = (Offset(entry.offset), LogTime(newest));
-            undecodable.push(Undecodable { offset, log_time, reason: "no sale".to_owned() });
+        let source = &world.sources[partition];
+        let joined = with_join(source, topology.joins(Partition(partition as i32)), &[]);
+        let without = History::new(&domain.params, &records(source), &joined).verdicts();
+        if outcome.verdicts.iter().zip(&without).any(|(with, without)| is_late(with) && !is_late(without)) {
+            world.tally.count("recovery: a record was late by a decree alone");
         }
     }
-    let rows = &domain.rows(&sales);
-    let fetch = Fetch { rows, offsets: &offsets, log_times: &log_times, undecodable: &undecodable, end: Offset(end) };
-    lane.feed(&fetch).expect("an undisturbed lane works")
 }
 
 fn differ(world: &mut World, wanted: &BTreeMap<String, Vec<u8>>) {
@@ -145,12 +91,10 @@ fn differ(world: &mut World, wanted: &BTreeMap<String, Vec<u8>>) {
     world.broken.extend(found);
 }
 
-fn check_rows(world: &mut World, outcomes: &[PartitionOutcome]) {
+fn check_rows(world: &mut World, found: Vec<(i64, Row)>, outcomes: &[PartitionOutcome]) {
     let mut rows: BTreeMap<i64, Vec<Row>> = BTreeMap::new();
-    for (_, bytes) in world.files.iter().filter(|(path, _)| path.starts_with("gold/")) {
-        for (start, row) in gold(bytes) {
-            rows.entry(start).or_default().push(row);
-        }
+    for (start, row) in found {
+        rows.entry(start).or_default().push(row);
     }
     for rows in rows.values_mut() {
         rows.sort();
@@ -178,10 +122,7 @@ fn row_of(row: &model::Row) -> Row {
 }
 
 /// Laws L1 and L2 on the reports: every batch, each balanced, none twice.
-fn check_reports(world: &mut World, outcomes: &[PartitionOutcome]) {
-    let is_report = |path: &String| path.ends_with("/report.parquet");
-    let mut found: Vec<Report> =
-        world.files.iter().filter(|(path, _)| is_report(path)).map(|(_, bytes)| report(bytes)).collect();
+fn check_reports(world: &mut World, mut found: Vec<Report>, outcomes: &[PartitionOutcome]) {
     found.sort_by_key(|report| report.place);
     let wanted = (0_i32..).zip(outcomes).flat_map(|(partition, outcome)| {
         outcome.batches.iter().map(move |batch| Report {

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
+use schemas::wire::{BatchBody, RuleBody};
+
 use crate::model::{Group, Ledger, RuleCount};
 
 /// A published row: `count(*)`, `sum`, `max` and `avg` of the amount, unscaled.
@@ -50,7 +52,14 @@ fn batch(bytes: &[u8]) -> RecordBatch {
 /// # Panics
 /// If it is no gold file of the simulated pipeline.
 pub fn gold(bytes: &[u8]) -> Vec<(i64, Row)> {
-    let batch = batch(bytes);
+    gold_rows(&batch(bytes))
+}
+
+/// The same of the rows that become such a file.
+///
+/// # Panics
+/// If they are not of the simulated pipeline.
+pub fn gold_rows(batch: &RecordBatch) -> Vec<(i64, Row)> {
     let column = |name: &str| batch.column_by_name(name).expect("the manifest's columns").clone();
     let [region, kind] = ["region", "kind"].map(column);
     let (starts, sales) = (column("window_start"), column("sales"));
@@ -70,6 +79,25 @@ pub fn gold(bytes: &[u8]) -> Vec<(i64, Row)> {
         (start, Row { group, sales: sales.as_primitive::<Int64Type>().value(row), money })
     };
     (0..batch.num_rows()).map(row).collect()
+}
+
+/// What becomes the report of a batch.
+pub fn said_report(partition: i32, body: &BatchBody) -> Report {
+    let BatchBody { first_offset, end_offset, ledger, gaps, rules, .. } = body;
+    let said = *ledger;
+    let rule =
+        |rule: &RuleBody| RuleCount { evaluated: rule.evaluated, violations: rule.violations, skipped: rule.skipped };
+    let ledger = Ledger {
+        consumed: said.consumed,
+        counted: said.counted,
+        duplicate: said.duplicate,
+        late: said.late,
+        filtered: said.filtered,
+        invalid: said.invalid,
+        undecodable: said.undecodable,
+        gaps: *gaps,
+    };
+    Report { place: (partition, *first_offset, *end_offset), ledger, rules: rules.iter().map(rule).collect() }
 }
 
 /// What a quality report says.

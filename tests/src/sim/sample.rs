@@ -1,16 +1,38 @@
-//! What a small fixed log makes a lane say: for the files that keep a format.
+//! A small fixed log and what it makes a lane say: for the files that keep a format.
 
 use std::sync::Arc;
 
-use stream_core::Emission;
+use stream_core::{Emission, EventTime, Lane, Offset, Progress};
 
 use super::domain::{Domain, Entry, START, Sale};
-use super::oracle::said;
+use super::undisturbed::{feed, said};
 use super::world::Source;
 
 /// A pipeline with one output, and what its lane says of a log of a few records.
 pub fn sample_emissions() -> (Arc<Domain>, Vec<Emission>) {
     let domain = Domain::of(0, 1);
+    let emissions = said(&domain, &source(), EventTime::NEVER, &[]);
+    (domain, emissions)
+}
+
+/// A lane of that pipeline that has read the records before `until`, and nothing yet if that is 0.
+///
+/// # Panics
+/// Never: the lane is one that works.
+pub fn sample_lane(until: i64) -> (Arc<Domain>, Lane) {
+    let domain = Domain::of(0, 1);
+    let source = source();
+    let mut lane = Lane::resume(domain.program.clone(), &Progress::start(Offset(source.low))).expect("a lane");
+    feed(&domain, &source, &mut lane, until.max(source.low));
+    (domain, lane)
+}
+
+/// What a lane that stands somewhere in that log says before `until`.
+pub fn sample_rest(lane: &mut Lane, until: i64) -> Vec<Emission> {
+    feed(&Domain::of(0, 1), &source(), lane, until).items
+}
+
+fn source() -> Source {
     let sale = |offset: i64, seconds: i64, region: Option<&'static str>, amount: i128| {
         let time = START + seconds * 1000;
         let sale = Sale {
@@ -31,7 +53,5 @@ pub fn sample_emissions() -> (Arc<Domain>, Vec<Emission>) {
         sale(8, 64, Some("us"), 12_345),
     ];
     let visible = entries.len();
-    let source = Source { entries, low: 3, visible };
-    let emissions = said(&domain, &source, &[]);
-    (domain, emissions)
+    Source { entries, low: 3, visible }
 }

@@ -93,6 +93,8 @@ verbs! {
     SpoilVolume "spoil-volume" 1 true;
     /// The volume that holds the tables is lost, with the worker that has it.
     LoseTables "lose-tables" 1 true;
+    /// The source topic gets one more partition, and the partitions are dealt by `who`.
+    Grow "grow" 1 true;
     /// No more records will come: workers are started anew, to read to the end and drain.
     Finish "finish" 0 false;
 }

@@ -88,8 +88,8 @@ impl<'a> Chaos<'a> {
 
     /// Lets so many things go wrong while the log grows.
     pub fn run(&mut self, faults: u64) -> Result<()> {
-        // About as long as the faults take.
-        let rate = self.world.events() / (faults * 4).max(1);
+        // About as long as the faults take, six to eight seconds each.
+        let rate = self.world.events() / (faults * 7).max(1);
         self.world.feed(rate.max(1000));
         for number in 0..faults {
             let fault = self.draw();

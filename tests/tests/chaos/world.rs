@@ -12,8 +12,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use cli::dev::registry::Registry;
 use cli::generate::{Options, SchemaIds, Target, Truth, register, send};
 use plan::Plan;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::Offset;
 use schemas::spec::AnalyticsPipeline;
 use tempfile::TempDir;
 use tests::kafka::Kafka;
@@ -113,11 +112,7 @@ impl World {
 
     /// Where the group is on each partition.
     pub fn committed(&self) -> Result<BTreeMap<i32, i64>> {
-        let asker: BaseConsumer =
-            self.kafka.client().set("group.id", &self.plan.name).set("log_level", "0").create()?;
-        let mut wanted = TopicPartitionList::new();
-        wanted.add_partition_range(&self.plan.source.topic, 0, PARTITIONS as i32 - 1);
-        let answer = asker.committed_offsets(wanted, Duration::from_secs(5))?;
+        let answer = self.kafka.committed(&self.plan.name, &self.plan.source.topic, PARTITIONS as i32)?;
         let offset = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match element.offset() {
             Offset::Offset(offset) => (element.partition(), offset),
             _ => (element.partition(), 0),

@@ -51,6 +51,15 @@ pub fn memory(id: u32) -> Result<u64> {
     Ok(kibibytes / 1024)
 }
 
+/// Processor time that a process has taken so far, seconds.
+pub fn processor_time(id: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+    // The program's name may hold anything and ends with the last bracket; ticks are hundredths of a second.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: u64 = [11, 12].into_iter().map(|at| fields[at].parse::<u64>()).sum::<Result<u64, _>>()?;
+    Ok(ticks as f64 / 100.0)
+}
+
 /// The process of that program in a pod. On both generations of cgroups the pod's uid is in the name.
 fn of_pod(uid: &str, program: &str) -> Result<u32> {
     find(&format!("{program} of pod {uid}"), |id, words| {

@@ -138,7 +138,7 @@ fn take_up(
 ) -> Result<Lanes, Error> {
     match before {
         Some(before) => Lanes::resume(now.clone(), change.clone(), progress, before),
-        None => Ok(Lanes::from(Lane::resume(now.clone(), progress)?.with_floor(change.until))),
+        None => Ok(Lanes::from(Lane::resume(now.clone(), progress)?.with_windows_from(change.until))),
     }
 }
 

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseResult, TestRunner};
-use stream_core::{Emissions, EventTime, Lane, LaneState, Offset, Point, Program, Progress, Window, WindowContent};
+use stream_core::{
+    Decree, Emissions, EventTime, Lane, LaneState, Offset, Point, Program, Progress, Window, WindowContent,
+};
 use tests::model::History;
 use tests::worlds::{Cutting, Drive, Run, Said, arb_cutting, arb_run, point_at};
 
@@ -34,6 +36,8 @@ enum Act {
 struct Truth {
     said: Said,
     progress: BTreeMap<(i64, usize), (Progress, Place)>,
+    /// The decrees as they were made.
+    decrees: Vec<Decree>,
 }
 
 /// How many items and how many dead letters have been said.
@@ -114,10 +118,13 @@ impl Volumes {
 
 impl Truth {
     fn of(run: &Run) -> Result<Self, TestCaseError> {
-        let mut truth = Self { said: Said::default(), progress: BTreeMap::new() };
+        let mut truth = Self { said: Said::default(), progress: BTreeMap::new(), decrees: Vec::new() };
         let mut drive = Drive::start(&run.log, &run.program()).map_err(|error| unexpected(&error))?;
         let note = |step: tests::worlds::Step<'_>| {
             truth.said.add(step.emissions);
+            if step.decrees > truth.decrees.len() {
+                truth.decrees.push(Decree { at: step.lane.position(), watermark: step.lane.watermark() });
+            }
             let place = (truth.said.items.len(), truth.said.refused.len());
             truth.progress.insert((step.lane.position().0, step.decrees), (step.lane.progress(), place));
         };
@@ -171,7 +178,7 @@ impl<'a> Owner<'a> {
             let decreed = self.drive.lane.decree(EventTime(decree.to)).map_err(|error| unexpected(&error))?;
             self.decrees += 1;
             // Committed before it is sent.
-            self.commit = Commit { progress: decreed.progress, decrees: self.decrees, place: self.place };
+            self.committed(decreed.progress)?;
             decreed.emissions
         } else {
             self.looked = true;
@@ -203,6 +210,12 @@ impl<'a> Owner<'a> {
         } else if let Some((expected, _)) = self.truth.progress.get(&(progress.position.0, self.decrees)) {
             prop_assert_eq!(&progress, expected, "an owner knows what an undisturbed one knows");
         }
+        self.committed(progress)
+    }
+
+    /// L5 of what is committed: the anchor does not go back either.
+    fn committed(&mut self, progress: Progress) -> TestCaseResult {
+        prop_assert!(progress.anchor.offset >= self.commit.progress.anchor.offset, "the anchor goes back");
         self.commit = Commit { progress, decrees: self.decrees, place: self.place };
         Ok(())
     }
@@ -252,6 +265,57 @@ proptest! {
             prop_assert_eq!(owner.place, (truth.said.items.len(), truth.said.refused.len()));
         }
     }
+}
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    /// An anchor that was good for a position is good for every later one, with the decrees made behind it: the state at the earlier
+    /// position is right, and so is what follows from it. Therefore an owner may keep the largest anchor that was committed.
+    #[test]
+    fn l3_an_anchor_stays_good(run in arb_run()) {
+        expect_to_stay_good(&run)?;
+    }
+
+    /// An owner whose checkpoint is older than the last decree knows only an anchor from before it. It does not commit that.
+    #[test]
+    fn l5_no_checkpoint_takes_the_anchor_back(run in arb_run()) {
+        let truth = Truth::of(&run)?;
+        let mut owner = Owner::first(&run, &truth)?;
+        while !owner.is_done() {
+            for act in [Act::Save, Act::Work, Act::Commit, Act::Die(0), Act::Commit] {
+                owner.act(act, &mut Cutting::single())?;
+            }
+            owner.work(&mut Cutting::single())?;
+            while owner.is_replaying() {
+                owner.work(&mut Cutting::single())?;
+            }
+        }
+        prop_assert_eq!(owner.place, (truth.said.items.len(), truth.said.refused.len()));
+    }
+}
+
+/// Takes each commit over with the anchor of each earlier one, and the decrees made behind that.
+fn expect_to_stay_good(run: &Run) -> TestCaseResult {
+    let truth = Truth::of(run)?;
+    let commits: Vec<_> = truth.progress.iter().collect();
+    for (index, ((_, made_before), (earlier, _))) in commits.iter().enumerate() {
+        for ((_, decrees), (progress, place)) in commits[index..].iter().step_by(7) {
+            let since = &truth.decrees[*made_before..*decrees];
+            // Of two decrees at one position the last is enough.
+            let listed = earlier.decrees.iter().chain(since).map(|decree| (decree.at, *decree));
+            let listed: BTreeMap<Offset, Decree> = listed.collect();
+            let decrees_since = listed.into_values().collect();
+            let progress = Progress { anchor: earlier.anchor, decrees: decrees_since, ..progress.clone() };
+            let commit = Commit { progress, decrees: *decrees, place: *place };
+            let mut owner = Owner::take_over(run, &truth, commit, Volumes::default(), false)?;
+            while !owner.is_done() {
+                owner.work(&mut Cutting::whole())?;
+            }
+            prop_assert_eq!(owner.place, (truth.said.items.len(), truth.said.refused.len()));
+        }
+    }
+    Ok(())
 }
 
 /// Whether some commit of `run` goes wrong when its replay begins at `from` instead of the anchor.

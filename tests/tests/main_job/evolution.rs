@@ -8,26 +8,27 @@ use cli::generate::second_version;
 use plan::Plan;
 use reqwest::blocking::Client;
 use serde_json::{Value, json};
+use tests::embedded::Embedded;
 use tests::python;
 use worker::{Config, Worker};
 
-use crate::job::{Job, plain, until};
+use crate::job::{Job, Place, plain, until};
 
 /// The log grows in parts of this many events: of version 1, 2, 1 and 2 of the schema.
 const PART: u32 = 10_000;
 const VERSIONS: [u32; 4] = [1, 2, 1, 2];
 
 /// Registers a schema; status and what the registry said.
-fn register(job: &Job, schema: &Value) -> Result<(u16, String)> {
+fn register(job: &Place, schema: &Value) -> Result<(u16, String)> {
     let answer = Client::new()
-        .post(format!("{}/subjects/sales.events.v1-value/versions", job.registry.url))
+        .post(format!("{}/subjects/sales.events.v1-value/versions", job.schemas))
         .header("Content-Type", "application/vnd.schemaregistry.v1+json")
         .body(json!({"schema": schema.to_string()}).to_string())
         .send()?;
     Ok((answer.status().as_u16(), answer.text()?))
 }
 
-fn produce(job: &Job, part: usize, version: u32) -> Result<()> {
+fn produce(job: &Place, part: usize, version: u32) -> Result<()> {
     let part = part as u32;
     let file = job.path("second.avsc");
     std::fs::write(&file, second_version())?;
@@ -45,12 +46,24 @@ fn produce(job: &Job, part: usize, version: u32) -> Result<()> {
 #[ignore = "needs servers: make test"]
 fn producers_move_to_a_new_schema_and_back_while_the_pipeline_runs() -> Result<()> {
     let job = Job::start()?;
+    evolve(&job, "/fields/12")
+}
+
+#[test]
+#[ignore = "needs Python packages: make test"]
+fn producers_move_to_a_new_schema_and_back_with_the_embedded_servers() -> Result<()> {
+    let servers = Embedded::start()?;
+    evolve(&Place::new(&servers.broker.bootstrap_servers(), &servers.registry.url())?, "path '/seller'")
+}
+
+/// Versions 1, 2, 1 and 2 of the schema at full speed, and a third one that the registry refuses because of what stands at `path`.
+fn evolve(job: &Place, path: &str) -> Result<()> {
     let live = job.path("live");
     let plan = Arc::new(job.plan(&live)?);
     let config = Config { cut_interval: Duration::from_millis(100), ..Config::new(plan.clone(), "live-0") };
     let worker = Worker::start(config)?;
     for (part, version) in VERSIONS.into_iter().enumerate() {
-        produce(&job, part, version)?;
+        produce(job, part, version)?;
     }
     let total = u64::from(PART) * VERSIONS.len() as u64;
     let report = until("all is read", || {
@@ -66,9 +79,9 @@ fn producers_move_to_a_new_schema_and_back_while_the_pipeline_runs() -> Result<(
     // A third version that old records cannot be read by is refused, with its place.
     let mut third: Value = serde_json::from_str(&second_version())?;
     third["fields"].as_array_mut().context("fields")?.push(json!({"name": "seller", "type": "string"}));
-    let (status, said) = register(&job, &third)?;
+    let (status, said) = register(job, &third)?;
     eprintln!("the registry refuses with {status}: {said}");
-    ensure!(status == 409 && said.contains("/fields/12"), "{status}: {said}");
+    ensure!(status == 409 && said.contains(path), "{status}: {said}");
 
     // Gold of all versions together equals the recount.
     let (store, reports) = job.run(&plain("recounted"))?;

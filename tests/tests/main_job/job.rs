@@ -1,14 +1,14 @@
 //! Servers, a topic with independent events, and the quickstart pipeline over them.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use plan::Plan;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::Offset;
 use schemas::report::WorkerReport;
 use schemas::spec::AnalyticsPipeline;
 use serde_json::Value;
@@ -26,8 +26,8 @@ const LOOK: Duration = Duration::from_millis(10);
 /// A Kafka, a registry, and a folder for what comes out. Everything goes away with it.
 pub struct Job {
     pub kafka: Kafka,
-    pub registry: Registry,
-    folder: TempDir,
+    _registry: Registry,
+    place: Place,
 }
 
 impl Job {
@@ -37,10 +37,46 @@ impl Job {
             let registry = scope.spawn(Registry::start);
             (Kafka::start(), registry.join())
         });
-        let registry = registry.ok().context("starting the registry panicked")??;
-        let job = Self { kafka: kafka?, registry, folder: tempfile::tempdir()? };
-        create_topics(&job.plan(&job.path("store"))?)?;
-        Ok(job)
+        let (kafka, registry) = (kafka?, registry.ok().context("starting the registry panicked")??);
+        let place = Place::new(&kafka.bootstrap, &registry.url)?;
+        Ok(Self { kafka, _registry: registry, place })
+    }
+
+    /// Where a group goes on reading each source partition; partitions without a commit are left out.
+    pub fn committed(&self, plan: &Plan, group: &str) -> Result<BTreeMap<i32, i64>> {
+        let answer = self.kafka.committed(group, &plan.source.topic, plan.source.partitions as i32)?;
+        let offset = |of: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match of.offset() {
+            Offset::Offset(offset) => Some((of.partition(), offset)),
+            _ => None,
+        };
+        Ok(answer.elements().iter().filter_map(offset).collect())
+    }
+}
+
+impl Deref for Job {
+    type Target = Place;
+
+    fn deref(&self) -> &Place {
+        &self.place
+    }
+}
+
+/// Where the pipeline finds its servers, whichever they are, and a folder for what comes out, which goes away with it.
+pub struct Place {
+    /// Bootstrap servers.
+    bootstrap: String,
+    /// Address of the registry.
+    pub schemas: String,
+    folder: TempDir,
+}
+
+impl Place {
+    /// Makes the pipeline's topics as Sluice makes them.
+    pub fn new(bootstrap: &str, schemas: &str) -> Result<Self> {
+        let (bootstrap, schemas) = (bootstrap.to_owned(), schemas.to_owned());
+        let place = Self { bootstrap, schemas, folder: tempfile::tempdir()? };
+        create_topics(&place.plan(&place.path("store"))?)?;
+        Ok(place)
     }
 
     /// A folder of this name, which need not exist yet.
@@ -51,8 +87,8 @@ impl Job {
     /// The quickstart manifest on these servers with its tables below `store`, and smaller batches, to have many.
     pub fn manifest(&self, store: &Path) -> Result<AnalyticsPipeline> {
         let mut pipeline: AnalyticsPipeline = serde_saphyr::from_str(QUICKSTART)?;
-        self.kafka.bootstrap.clone_into(&mut pipeline.spec.kafka.bootstrap_servers);
-        self.registry.url.clone_into(&mut pipeline.spec.schema_registry.url);
+        self.bootstrap.clone_into(&mut pipeline.spec.kafka.bootstrap_servers);
+        self.schemas.clone_into(&mut pipeline.spec.schema_registry.url);
         pipeline.spec.sink.path = format!("file://{}", store.display());
         pipeline.spec.quality.batch.max_records = 1000;
         Ok(pipeline)
@@ -65,7 +101,7 @@ impl Job {
 
     /// Runs a program of `tests/python` on these servers, and reads the JSON that it prints.
     pub fn python(&self, script: &str, arguments: &[&str]) -> Result<Value> {
-        let servers = ["--kafka", &self.kafka.bootstrap, "--registry", &self.registry.url];
+        let servers = ["--kafka", &self.bootstrap, "--registry", &self.schemas];
         let printed = python::run(script, &[&servers, arguments].concat())?;
         serde_json::from_str(&printed).with_context(|| format!("'{script}' printed: {printed}"))
     }
@@ -82,19 +118,6 @@ impl Job {
         let store = self.path(&way.group);
         let reports = run_bounded(&self.plan(&store)?, way, PATIENCE)?;
         Ok((store, reports))
-    }
-
-    /// Where a group goes on reading each source partition; partitions without a commit are left out.
-    pub fn committed(&self, plan: &Plan, group: &str) -> Result<BTreeMap<i32, i64>> {
-        let asker: BaseConsumer = self.kafka.client().set("group.id", group).create()?;
-        let mut wanted = TopicPartitionList::new();
-        wanted.add_partition_range(&plan.source.topic, 0, plan.source.partitions as i32 - 1);
-        let answer = asker.committed_offsets(wanted, PATIENCE)?;
-        let offset = |of: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match of.offset() {
-            Offset::Offset(offset) => Some((of.partition(), offset)),
-            _ => None,
-        };
-        Ok(answer.elements().iter().filter_map(offset).collect())
     }
 }
 

@@ -9,7 +9,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use worker::{Config, Worker, bounded};
 
-use crate::job::{Job, PATIENCE, until};
+use crate::job::{Job, until};
 
 const EVENTS: u32 = 2_000;
 
@@ -21,9 +21,7 @@ fn start(plan: &Arc<Plan>) -> Result<Worker> {
 /// Commits for partition 0 what is committed, but of a topic with another identity; gives the one that was there.
 fn commit_of_another_topic(job: &Job, plan: &Plan) -> Result<String> {
     let consumer: BaseConsumer = job.kafka.client().set("group.id", &plan.name).create()?;
-    let mut list = TopicPartitionList::new();
-    list.add_partition(&plan.source.topic, 0);
-    let committed = consumer.committed_offsets(list, PATIENCE)?;
+    let committed = job.kafka.committed(&plan.name, &plan.source.topic, 1)?;
     let element = committed.find_partition(&plan.source.topic, 0).context("a commit")?;
     let (offset, metadata) = (element.offset(), element.metadata().to_owned());
     ensure!(matches!(offset, Offset::Offset(_)), "nothing is committed");
@@ -61,7 +59,7 @@ fn a_commit_for_another_topic_stops_its_partition_alone() -> Result<()> {
     let worker = start(&plan)?;
     let trouble = until("the partition is told", || {
         ensure!(!worker.is_ended(), "the worker has ended");
-        Ok(worker.report().troubles.into_iter().find(|trouble| trouble.reason == "SourceDataLost"))
+        Ok(worker.report().troubles.into_iter().find(|trouble| trouble.reason == "TopicRecreated"))
     })?;
     for words in ["partition 0 ", "of another topic 'sales.events.v1'", &"f".repeat(32), &id, "to begin anew"] {
         ensure!(trouble.message.contains(words), "'{words}' is missing: {trouble:?}");

@@ -1,18 +1,19 @@
 //! An embedded broker and registry with stretches of sample events, whose log times are their own, and workers over them.
 
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
-use cli::dev::broker::{Broker, TimestampType};
-use cli::dev::registry::Registry;
+use anyhow::{Result, bail};
+use cli::dev::broker::TimestampType;
 use cli::generate::{Options, SchemaIds, Shape, Target, register, send};
 use plan::Plan;
 use schemas::report::WorkerReport;
 use schemas::spec::AnalyticsPipeline;
 use serde_json::Value;
-use tempfile::TempDir;
+pub use tests::embedded::trouble;
+use tests::embedded::{self, Embedded};
 use tests::pipeline::{QUICKSTART, create_topics};
 use worker::{Config, Worker};
 
@@ -24,25 +25,25 @@ pub const MINUTE: i64 = 60_000;
 
 /// The servers and a folder for what comes out. Everything goes away with it.
 pub struct World {
-    pub broker: Broker,
-    pub registry: Registry,
+    servers: Embedded,
     pub ids: SchemaIds,
-    folder: TempDir,
+}
+
+impl Deref for World {
+    type Target = Embedded;
+
+    fn deref(&self) -> &Embedded {
+        &self.servers
+    }
 }
 
 impl World {
     /// The source topic takes log times as they are sent.
     pub fn start() -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let (broker, registry) = (Broker::start(folder.path())?, Registry::start()?);
-        broker.create_topic("sales.events.v1", 3, TimestampType::CreateTime)?;
-        let ids = register(&registry.url(), "sales.events.v1", false)?;
-        Ok(Self { broker, registry, ids, folder })
-    }
-
-    /// A folder of this test.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        let servers = Embedded::start()?;
+        servers.broker.create_topic("sales.events.v1", 3, TimestampType::CreateTime)?;
+        let ids = register(&servers.registry.url(), "sales.events.v1", false)?;
+        Ok(Self { servers, ids })
     }
 
     /// The quickstart manifest on these servers with changes (JSON pointer and value), its tables below `sink`.
@@ -53,6 +54,7 @@ impl World {
             let (parent, key) = pointer.rsplit_once('/').unwrap_or_default();
             match manifest.pointer_mut(parent) {
                 Some(Value::Object(object)) => drop(object.insert(key.to_owned(), value)),
+                Some(Value::Array(list)) if list.len() == key.parse::<usize>()? => list.push(value),
                 Some(Value::Array(list)) => list[key.parse::<usize>()?] = value,
                 _ => bail!("the manifest has no '{parent}'"),
             }
@@ -74,6 +76,11 @@ impl World {
 
     /// Sends events that happen in minutes `from..to` after the start, a thousand a minute, with one kind of trouble only.
     pub fn feed(&self, from: i64, to: i64, trouble: impl FnOnce(&mut Shape)) -> Result<()> {
+        self.feed_many(from, to, 1000, trouble)
+    }
+
+    /// The same with another number of events a minute.
+    pub fn feed_many(&self, from: i64, to: i64, rate: u64, trouble: impl FnOnce(&mut Shape)) -> Result<()> {
         let mut shape = Shape {
             seed: from.unsigned_abs(),
             start: START + from * MINUTE,
@@ -89,7 +96,7 @@ impl World {
             ..Shape::default()
         };
         trouble(&mut shape);
-        let options = Options { shape, ..Options::new((to - from).unsigned_abs() * 1000, 3) };
+        let options = Options { shape, ..Options::new((to - from).unsigned_abs() * rate, 3) };
         let bootstrap = self.broker.bootstrap_servers();
         let target = Target { create_time: true, ..Target::new(&bootstrap, "sales.events.v1") };
         send(&options, self.ids, &target, |_| {})?;
@@ -110,17 +117,8 @@ pub fn stop(worker: Worker) -> Result<()> {
 }
 
 /// Waits until `look` finds something in the worker's report.
-pub fn until<T>(worker: &Worker, what: &str, mut look: impl FnMut(&WorkerReport) -> Option<T>) -> Result<T> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let report = worker.report();
-        if let Some(found) = look(&report) {
-            return Ok(found);
-        }
-        ensure!(!worker.is_ended(), "the worker ended before {what}: {report:#?}");
-        ensure!(Instant::now() < deadline, "waited too long until {what}: {report:#?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+pub fn until<T>(worker: &Worker, what: &str, look: impl FnMut(&WorkerReport) -> Option<T>) -> Result<T> {
+    embedded::until(worker, PATIENCE, what, look)
 }
 
 /// Records that have been judged.
@@ -131,9 +129,4 @@ pub fn consumed(report: &WorkerReport) -> u64 {
 /// Windows that have been published.
 pub fn published(report: &WorkerReport) -> u64 {
     report.outputs.iter().map(|output| output.windows_published).sum()
-}
-
-/// The message of the trouble with this reason, if the worker has it.
-pub fn trouble(report: &WorkerReport, reason: &str) -> Option<String> {
-    report.troubles.iter().find(|trouble| trouble.reason == reason).map(|trouble| trouble.message.clone())
 }

@@ -109,7 +109,7 @@ fn a_full_sink_stops_publishing_and_loses_nothing() -> Result<()> {
     let worker = Worker::start(config.clone())?;
     let full = until(&worker, "the sink is full", |report| {
         look_at_files(&sink).unwrap();
-        crate::world::trouble(report, "SinkUnavailable")
+        crate::world::trouble(report, "VolumeFull")
     })?;
     let (start, end) =
         (format!("cannot write '{}/", sink.display()), ".parquet': No space left on device (os error 28)");

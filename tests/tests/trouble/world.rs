@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use cli::dev::broker::{Broker, TimestampType};
+use anyhow::{Context as _, Result};
+use cli::dev::broker::TimestampType;
 use cli::dev::registry::Registry;
 use cli::generate::{Options, Target, Truth, register, send};
 use plan::Plan;
 use schemas::report::WorkerReport;
-use tempfile::TempDir;
+pub use tests::embedded::trouble;
+use tests::embedded::{self, Embedded};
 use tests::pipeline::{Way, differences, files, quickstart, run_bounded, set_sink};
 use tests::proxy::Proxy;
 use tests::server::free_ports;
@@ -26,23 +28,27 @@ pub struct World {
     pub plan: Plan,
     pub kafka: Proxy,
     pub schemas: Proxy,
-    pub broker: Broker,
-    registry: Registry,
-    folder: TempDir,
+    servers: Embedded,
+}
+
+impl Deref for World {
+    type Target = Embedded;
+
+    fn deref(&self) -> &Embedded {
+        &self.servers
+    }
 }
 
 impl World {
     /// Both doors open, no topic yet.
     pub fn empty() -> Result<Self> {
-        let folder = tempfile::tempdir()?;
         let (mut kafka, mut schemas) = (Proxy::closed()?, Proxy::closed()?);
-        let broker = Broker::start_behind(folder.path(), Some(kafka.address()))?;
-        let registry = Registry::start()?;
-        kafka.open(broker.address())?;
-        schemas.open(address_of(&registry)?)?;
+        let servers = Embedded::start_behind(Some(kafka.address()))?;
+        kafka.open(servers.broker.address())?;
+        schemas.open(address_of(&servers.registry)?)?;
         let url = format!("http://{}", schemas.address());
-        let plan = quickstart(&kafka.address().to_string(), &url, &folder.path().join("data"))?;
-        Ok(Self { plan, kafka, schemas, broker, registry, folder })
+        let plan = quickstart(&kafka.address().to_string(), &url, &servers.path("data"))?;
+        Ok(Self { plan, kafka, schemas, servers })
     }
 
     /// Both doors open, with topics.
@@ -70,17 +76,12 @@ impl World {
 
     /// Opens the door to the broker.
     pub fn open_kafka(&mut self) -> Result<()> {
-        self.kafka.open(self.broker.address())
+        self.kafka.open(self.servers.broker.address())
     }
 
     /// Opens the door to the registry.
     pub fn open_schemas(&mut self) -> Result<()> {
-        self.schemas.open(address_of(&self.registry)?)
-    }
-
-    /// A folder of this test.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.schemas.open(address_of(&self.servers.registry)?)
     }
 
     /// Records of a topic.
@@ -144,24 +145,8 @@ fn address_of(registry: &Registry) -> Result<SocketAddr> {
 }
 
 /// Waits until `look` finds something in the worker's report.
-pub fn until<T>(worker: &Worker, what: &str, mut look: impl FnMut(&WorkerReport) -> Option<T>) -> Result<T> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let report = worker.report();
-        if let Some(found) = look(&report) {
-            return Ok(found);
-        }
-        ensure!(!worker.is_ended(), "the worker ended before {what}: {report:#?}");
-        if Instant::now() > deadline {
-            bail!("waited too long until {what}: {report:#?}");
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// The message of the trouble with this reason, if the worker has it.
-pub fn trouble(report: &WorkerReport, reason: &str) -> Option<String> {
-    report.troubles.iter().find(|trouble| trouble.reason == reason).map(|trouble| trouble.message.clone())
+pub fn until<T>(worker: &Worker, what: &str, look: impl FnMut(&WorkerReport) -> Option<T>) -> Result<T> {
+    embedded::until(worker, PATIENCE, what, look)
 }
 
 /// Waits until the worker is in this trouble; its message.

@@ -11,8 +11,14 @@ use crate::latency::Latency;
 use crate::program::{BatchCut, Check, Rule};
 use crate::progress::{BatchKey, Point};
 use crate::units::{LogTime, Offset};
+use crate::volume::Volumes;
 
 impl BatchCut {
+    /// Whether the batches are the same.
+    pub(crate) fn cuts_like(&self, other: &Self) -> bool {
+        (self.interval, self.max_records) == (other.interval, other.max_records)
+    }
+
     /// The key of a record.
     pub fn key(&self, offset: Offset, log_time: LogTime) -> BatchKey {
         BatchKey(log_time.0.div_euclid(self.interval), offset.0.div_euclid(self.max_records))
@@ -125,6 +131,11 @@ impl OpenBatch {
         self.log_times.contains(&log_time) && self.offsets.contains(&offset)
     }
 
+    /// Whether a record of this log time lies in another interval.
+    pub(crate) fn is_past(&self, log_time: i64) -> bool {
+        !self.log_times.contains(&log_time)
+    }
+
     /// Counts a record.
     #[inline]
     pub(crate) fn record(&mut self, verdict: Verdict, log_time: i64) {
@@ -168,14 +179,22 @@ impl OpenBatch {
         }
     }
 
-    /// The report, the batch being over at `end`.
-    pub(crate) fn report(mut self, rules: &[Rule], end: Offset) -> BatchReport {
+    /// The report, the batch being over at `end`; `before` are the batches before it if it is a whole one.
+    pub(crate) fn report(mut self, rules: &[Rule], end: Offset, before: Option<&Volumes>) -> BatchReport {
         for (rule, counts) in rules.iter().zip(&mut self.rules) {
             if matches!(rule.check, Check::Unique) {
                 let (counted, duplicate) = (self.verdicts.of(Verdict::Counted), self.verdicts.of(Verdict::Duplicate));
                 let decodable = self.verdicts.consumed() - self.verdicts.of(Verdict::Undecodable);
                 let evaluated = counted + duplicate;
                 *counts = RuleCounts { evaluated, violations: duplicate, skipped: decodable - evaluated };
+            }
+            if let Check::Volume(volume) = rule.check {
+                let within = before.and_then(|before| before.judge(volume, self.verdicts.consumed()));
+                let [evaluated, violations, skipped] = match within {
+                    Some(within) => [1, u64::from(!within), 0],
+                    None => [0, 0, 1],
+                };
+                *counts = RuleCounts { evaluated, violations, skipped };
             }
         }
         let mut samples: Vec<Sample> = self.samples.into_iter().flatten().map(|(_, sample)| sample).collect();

@@ -119,7 +119,7 @@ impl Lanes {
         before: &BeforeProgress,
     ) -> Result<Self, Error> {
         let lane = Lane::resume(change.before.clone(), &before.progress)?;
-        let now = Lane::resume(change.beside.clone(), progress)?.with_floor(change.until);
+        let now = Lane::resume(change.beside.clone(), progress)?.with_windows_from(change.until);
         let before = Some(Before { lane, change, since: before.since });
         Ok(Self { now, program, before, told: Verdicts::default() })
     }

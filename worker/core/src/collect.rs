@@ -13,6 +13,7 @@ use arrow_array::RecordBatch;
 
 use crate::emission::{ClosedWindow, Partial, Seal};
 use crate::error::Error;
+use crate::fences::Fences;
 use crate::merge::merge;
 use crate::program::Program;
 use crate::topology::Topology;
@@ -62,7 +63,7 @@ pub struct Collector {
     program: Arc<Program>,
     topology: Topology,
     sealed: Vec<EventTime>,
-    incarnations: Arc<[u64]>,
+    fences: Fences,
     windows: BTreeMap<Window, Collecting>,
     /// Every window that ends by then is published.
     published_until: EventTime,
@@ -80,7 +81,7 @@ pub struct Collector {
 struct Collecting {
     first_message: Offset,
     /// The incarnations just before that message.
-    incarnations: Arc<[u64]>,
+    fences: Fences,
     parts: BTreeMap<(Partition, u32), Partial>,
     closed: BTreeMap<Partition, ClosedWindow>,
     state: State,
@@ -147,7 +148,7 @@ impl Collector {
             topology,
             is_cut: progress.is_cut,
             sealed,
-            incarnations: incarnations.into(),
+            fences: Fences::of(incarnations),
             windows: BTreeMap::new(),
             published_until: progress.published_until,
             lost_until: progress.lost_until,
@@ -160,15 +161,12 @@ impl Collector {
     /// A lane took the partition over: what lower incarnations still send is ignored from here on.
     pub fn fence(&mut self, from: Message) {
         self.position = Offset(from.at.0 + 1);
-        let partition = from.partition.0 as usize;
-        if self.incarnations.get(partition).is_some_and(|known| *known < from.incarnation) {
-            Arc::make_mut(&mut self.incarnations)[partition] = from.incarnation;
-        }
+        self.fences.raise(from.partition, from.incarnation);
     }
 
     /// Whether the message counts: its partition is known, and no fence of a higher incarnation came before it.
     pub fn admits(&self, from: Message) -> bool {
-        self.incarnations.get(from.partition.0 as usize).is_some_and(|known| *known <= from.incarnation)
+        self.fences.admits(from.partition, from.incarnation)
     }
 
     /// Takes in a part of a window's state.
@@ -197,7 +195,8 @@ impl Collector {
         if !self.admit(from) {
             return;
         }
-        let known = self.sealed[from.partition.0 as usize];
+        // A partition that joined has nothing to tell of the windows before.
+        let known = self.sealed[from.partition.0 as usize].max(self.topology.joins(from.partition));
         if known < seal.after && self.published_until < seal.after {
             self.lose(seal.after);
         }
@@ -255,7 +254,7 @@ impl Collector {
     /// What may be committed: a restart from it misses nothing and publishes nothing twice.
     pub fn progress(&self) -> CollectorProgress {
         let first = self.windows.values().min_by_key(|collecting| collecting.first_message);
-        let incarnations = first.map_or(&self.incarnations, |first| &first.incarnations);
+        let fences = first.map_or(&self.fences, |first| &first.fences);
         CollectorProgress {
             position: self.position.max(self.replay_until),
             anchor: first.map_or(self.position, |first| first.first_message),
@@ -263,7 +262,7 @@ impl Collector {
             lost_until: self.lost_until,
             is_cut: self.is_cut,
             sealed: self.sealed.clone(),
-            incarnations: incarnations.to_vec(),
+            incarnations: fences.incarnations().to_vec(),
         }
     }
 
@@ -340,8 +339,8 @@ impl Collector {
 
     /// What is known of `window`, of which the message at `at` tells.
     fn collecting(&mut self, window: Window, at: Offset) -> &mut Collecting {
-        let incarnations = &self.incarnations;
-        self.windows.entry(window).or_insert_with(|| Collecting::new(at, incarnations.clone()))
+        let fences = &self.fences;
+        self.windows.entry(window).or_insert_with(|| Collecting::new(at, fences.clone()))
     }
 
     fn sealed_by_all(&self) -> EventTime {
@@ -363,9 +362,9 @@ impl Collector {
 }
 
 impl Collecting {
-    fn new(first_message: Offset, incarnations: Arc<[u64]>) -> Self {
+    fn new(first_message: Offset, fences: Fences) -> Self {
         let (parts, closed) = (BTreeMap::new(), BTreeMap::new());
-        Self { first_message, incarnations, parts, closed, state: State::Collecting }
+        Self { first_message, fences, parts, closed, state: State::Collecting }
     }
 
     /// Whether the parts are those that the seals name: their number, and their digests in order.

@@ -45,7 +45,7 @@ impl Judged {
             .iter()
             .map(|rule| match &rule.check {
                 Check::Rows(check) => evaluate_boolean(check, rows, &rule.name).map(Some),
-                Check::Unique => Ok(None),
+                Check::Unique | Check::Volume(_) => Ok(None),
             })
             .collect::<Result<Vec<_>, _>>()?;
         let filter = program.filter.as_ref().map(|filter| evaluate_boolean(filter, rows, "filter")).transpose()?;

@@ -22,6 +22,7 @@ use crate::open::OpenWindows;
 use crate::program::Program;
 use crate::progress::{BatchKey, Decree, History, Point, Progress};
 use crate::units::{EventTime, LogTime, Offset};
+use crate::volume::Volumes;
 
 pub use saving::{LaneState, WindowChanges, WindowContent, WindowState};
 
@@ -35,6 +36,9 @@ pub struct Lane {
     position: Offset,
     /// Nothing is given out for records before this one: they are replayed.
     silent_until: Offset,
+    /// The anchor that was committed when the partition was taken up. It stays good for every later position, and a lane made of a
+    /// checkpoint may know only earlier ones.
+    floor: Point,
     watermark: EventTime,
     latest: EventTime,
     sealed: EventTime,
@@ -43,6 +47,8 @@ pub struct Lane {
     last_log_time: LogTime,
     /// The batch that was open before the first record of the one that is open now.
     batch_before: Option<BatchKey>,
+    /// The whole batches before the position, or before the committed one while it is not reached.
+    volumes: Volumes,
     /// Decrees that the replay has still to meet, the last of them perhaps not yet sent.
     to_apply: VecDeque<Decree>,
     pending: bool,
@@ -52,7 +58,7 @@ pub struct Lane {
     incarnation: u64,
     verdicts: Verdicts,
     /// Windows that start before are another meaning's: what lies in them is remembered, and is late.
-    floor: EventTime,
+    windows_from: EventTime,
 }
 
 /// What a decree asks of the caller: commit, then send.
@@ -92,27 +98,29 @@ impl Lane {
             batch,
             position: anchor.offset,
             silent_until: progress.position,
+            floor: anchor,
             watermark: anchor.watermark,
             latest: progress.latest,
             sealed,
             next_seal: after(sealed, program.windows.size),
             last_log_time: anchor.log_time,
             batch_before: anchor.batch,
+            volumes: Volumes::resume(&program.rules, &progress.volumes),
             to_apply: progress.decrees.iter().copied().collect(),
             pending: progress.decree_pending,
             decrees: Vec::new(),
             history: progress.decrees.iter().fold(progress.history, History::without),
             incarnation: progress.incarnation,
             verdicts: Verdicts::default(),
-            floor: EventTime::NEVER,
+            windows_from: EventTime::NEVER,
             program,
         })
     }
 
-    /// The same lane, that has no windows that start before `floor`.
+    /// The same lane, that has no windows that start before `from`.
     #[must_use]
-    pub fn with_floor(self, floor: EventTime) -> Self {
-        Self { floor, ..self }
+    pub fn with_windows_from(self, from: EventTime) -> Self {
+        Self { windows_from: from, ..self }
     }
 
     /// Judges and folds the records of one fetch, which must begin at or after the position and rise; up to a record at which
@@ -184,14 +192,25 @@ impl Lane {
             latest: self.latest,
             // What is still to be applied stays to be sent.
             decrees: self.decrees.iter().chain(&self.to_apply).copied().collect(),
+            volumes: self.volumes.known(),
             decree_pending: self.pending && !self.to_apply.is_empty(),
             history: self.to_apply.iter().fold(self.history, History::with),
             incarnation: self.incarnation,
         }
     }
 
-    /// From where the state at the position can be rebuilt.
+    /// From where the state at the position can be rebuilt. It never goes back.
     fn anchor(&self) -> Point {
+        let own = self.own_anchor();
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::AnchorGoesBack) {
+            return own;
+        }
+        if own.offset < self.floor.offset { self.floor } else { own }
+    }
+
+    /// The anchor that follows from what this lane holds.
+    fn own_anchor(&self) -> Point {
         let here = self.here(self.position);
         let state = self.windows.replay_from(here);
         let batch = self.batch.as_ref().map_or(here, |batch| batch.anchor);
@@ -200,7 +219,7 @@ impl Lane {
 
     /// Ends with the records read so far: the open batch is over.
     pub(crate) fn finish(&mut self, out: &mut Emissions) {
-        self.end_batch(self.position, true, out);
+        self.end_batch(self.position, false, true, out);
     }
 
     /// Goes on without the lane beside it, whose last window has closed, in a program that cuts its own batches. That a batch ends here
@@ -208,10 +227,14 @@ impl Lane {
     pub(crate) fn begin_alone(&mut self, program: Arc<Program>) {
         // It may take the place of one that has just been made here.
         let decree = Decree { at: self.position, watermark: self.watermark };
-        self.end_batch(decree.at, false, &mut Emissions::default());
+        self.end_batch(decree.at, false, false, &mut Emissions::default());
         self.batch_before = None;
         self.note(decree);
         self.verdicts = Verdicts::default();
+        if !program.batch.cuts_like(&self.program.batch) {
+            // Batches of another length are no measure for those to come.
+            self.volumes = Volumes::resume(&program.rules, &[]);
+        }
         self.program = program;
     }
 

@@ -12,6 +12,7 @@ mod collect;
 mod emission;
 mod error;
 mod evaluate;
+mod fences;
 mod fetch;
 mod finish;
 mod fold;
@@ -30,6 +31,7 @@ mod progress;
 mod sample;
 mod topology;
 mod units;
+mod volume;
 mod window;
 
 pub use batch::BatchState;
@@ -40,12 +42,13 @@ pub use emission::{
     Verdicts,
 };
 pub use error::Error;
+pub use fences::Fences;
 pub use fetch::{Fetch, Undecodable};
 pub use health::{BatchName, Health, HealthRules, Limits, Standing, State, Tally, Worst};
 pub use ids::IdSet;
 pub use lane::{Decreed, Lane, LaneState, WindowChanges, WindowContent, WindowState};
 pub use latency::Latency;
-pub use program::{BatchCut, Check, Consequence, Expression, Function, Group, Measure, Program, Rule};
+pub use program::{BatchCut, Check, Consequence, Expression, Function, Group, Measure, Program, Rule, Volume};
 pub use progress::{BatchKey, Decree, History, Point, Progress};
 pub use topology::Topology;
 pub use units::{Digest, EventTime, LogTime, Offset, Partition};

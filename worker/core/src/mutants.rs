@@ -14,6 +14,10 @@ pub enum Mutant {
     SkipDuplicates = 1,
     /// Windows close at the end of a fetch, not at the record that moves the watermark.
     CloseAtFetchEnd = 2,
+    /// Any checkpoint that does not lie behind the commit is used.
+    StaleCheckpoint = 3,
+    /// An owner commits the anchor that it knows, also an earlier one than was committed.
+    AnchorGoesBack = 4,
 }
 
 /// Breaks this law from now on, or none.

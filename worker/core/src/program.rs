@@ -68,6 +68,19 @@ pub enum Check {
     Rows(Expression),
     /// The ids: a Duplicate violates, a Counted record passes, others are skipped. Only to be reported.
     Unique,
+    /// How many records a batch has. Only to be reported; evaluated and violated by batches.
+    Volume(Volume),
+}
+
+/// How many records a batch may have, in percent of the median of the batches before it on its partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Volume {
+    /// Fewer are a violation.
+    pub least: Option<u32>,
+    /// More are a violation.
+    pub most: Option<u32>,
+    /// Of how many batches the median is taken; positive.
+    pub batches: usize,
 }
 
 /// What a violation leads to.
@@ -152,6 +165,7 @@ impl Program {
             let check = match check {
                 Check::Rows(check) => check.to_string(),
                 Check::Unique => "unique".to_owned(),
+                Check::Volume(volume) => format!("{volume:?}"),
             };
             add(format!("{name} {check} {consequence:?} {columns:?} {nulls_alone}"));
         }

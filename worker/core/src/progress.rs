@@ -55,6 +55,8 @@ pub struct Progress {
     pub latest: EventTime,
     /// The decrees since the anchor, in order.
     pub decrees: Vec<Decree>,
+    /// Records of the last whole batches before `position`, the oldest first; as many as the program's rules ask for.
+    pub volumes: Vec<u64>,
     /// Whether the emissions of the last decree still have to be sent (it is committed before its seal).
     pub decree_pending: bool,
     /// What has made the state at `position` besides the log: where reading began, and every decree since.
@@ -112,6 +114,7 @@ impl Progress {
             watermark,
             latest: EventTime::NEVER,
             decrees: Vec::new(),
+            volumes: Vec::new(),
             decree_pending: false,
             history: History::start(offset, watermark),
             incarnation: 0,

@@ -46,6 +46,21 @@ pub enum SaveError {
     Core(#[from] CoreError),
 }
 
+impl SaveError {
+    /// A stable word for the status.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Write(error) if is_full(error) => "VolumeFull",
+            _ => "CheckpointFailed",
+        }
+    }
+}
+
+/// Whether a disk refuses because there is no room on it.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Saved {

@@ -302,6 +302,10 @@ fn after_a_full_disk_everything_is_written_anew() {
     full.1.store(true, std::sync::atomic::Ordering::Relaxed);
     let error = keeper.save(&mut lane).expect_err("there is no room");
     assert!(error.to_string().starts_with("the volume refuses"), "{error}");
+    assert_eq!(
+        (error.reason(), SaveError::Write(io::ErrorKind::ReadOnlyFilesystem.into()).reason()),
+        ("VolumeFull", "CheckpointFailed")
+    );
     full.1.store(false, std::sync::atomic::Ordering::Relaxed);
     feed(&mut lane, 100, 600);
     keeper.save(&mut lane).expect("there is room again");

@@ -48,7 +48,7 @@ impl Checkpoints {
             }
             Err(error) => {
                 let message = format!("{error}; going on without, a restart replays more of the log");
-                status.trouble(&task, "CheckpointFailed", message);
+                status.trouble(&task, error.reason(), message);
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use stream_core::{EventTime, Targets, Windows};
+use stream_core::{EventTime, Progress, Targets, Windows};
 
 use super::Shared;
 use crate::progress::{CommittedProgress, decode};
@@ -43,9 +43,8 @@ impl Drain {
         let before = shared.previous.as_ref().map_or(&shared.program, |previous| &previous.change.before);
         let target = Targets { before: end(&before.windows, latest), now: end(&shared.program.windows, latest) };
         let drained = |committed: &CommittedProgress| {
-            committed.progress.watermark >= target.now
-                && !committed.progress.decree_pending
-                && committed.before.as_ref().is_none_or(|before| before.progress.watermark >= target.before)
+            let before = committed.before.as_ref().map(|before| &before.progress);
+            is_drained(&committed.progress, target.now) && before.is_none_or(|it| is_drained(it, target.before))
         };
         if committed.iter().all(drained) {
             return Step::Done;
@@ -66,6 +65,14 @@ impl Drain {
             .map(|commit| commit.and_then(|commit| decode(commit.position, &commit.metadata).ok()))
             .collect()
     }
+}
+
+/// Whether a meaning has closed everything up to its target.
+///
+/// A watermark that had been decreed so far before says nothing of the records behind: their batch is still open. The anchor is at
+/// the position when nothing is.
+fn is_drained(progress: &Progress, target: EventTime) -> bool {
+    progress.watermark >= target && progress.anchor.offset == progress.position && !progress.decree_pending
 }
 
 /// The largest event time of a judged-valid record, in either meaning.

@@ -42,8 +42,13 @@ pub trait Broker: Send + Sync {
     /// The first offset of a record whose log time is at or after `time`, or the end of the log.
     fn offset_at(&self, partition: i32, time: LogTime) -> Result<Offset, IngestError>;
 
-    /// Begins to read `partition` at `from`, while the meaning before has windows in `both` meanings' schemas.
-    fn open(&self, partition: i32, from: &Point, both: bool) -> Result<Box<dyn Reader>, IngestError>;
+    /// Since when the partition is this worker's, as a number that is another one when it was lost and came back. `None` when the worker
+    /// knows that it is not.
+    fn tenure(&self, partition: i32) -> Option<u64>;
+
+    /// Begins to read `partition` at `from`, while the meaning before has windows in `both` meanings' schemas; its error is
+    /// [`IngestError::is_lost_partition`] when the worker knows that its `tenure` is over.
+    fn open(&self, partition: i32, tenure: u64, from: &Point, both: bool) -> Result<Box<dyn Reader>, IngestError>;
 
     /// Puts a record on its way to partition `output` of the partials topic.
     fn send(&self, output: u32, record: &Record) -> Result<(), IngestError>;

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use stream_core::{EventTime, Offset, Program, Targets};
+use stream_core::{EventTime, Offset, Program, Progress, Targets};
 
 use super::effects::Now;
 use super::partition::Owned;
@@ -17,6 +17,23 @@ use crate::progress::{CommittedProgress, decode};
 
 /// Least time between two looks, milliseconds.
 const LOOK: u64 = 250;
+
+/// The lowest of the watermarks of the partitions that are not idle; absent when all are.
+fn least_busy(
+    committed: &[Option<CommittedProgress>],
+    watermark: impl Fn(&CommittedProgress) -> EventTime,
+) -> Option<EventTime> {
+    let busy = committed.iter().filter(|committed| committed.as_ref().is_none_or(|committed| !committed.idle));
+    busy.map(|committed| committed.as_ref().map_or(EventTime::NEVER, &watermark)).min()
+}
+
+/// The watermark that events have led to.
+///
+/// Where nothing was judged yet the watermark is the boundary at which the partition joined, which tells nothing of events: raised
+/// to it, the others would call late what belongs before the boundary.
+fn judged(progress: &Progress) -> EventTime {
+    if progress.latest == EventTime::NEVER { EventTime::NEVER } else { progress.watermark }
+}
 
 /// What a lane remembers between two looks.
 #[derive(Debug, Default)]
@@ -62,14 +79,16 @@ impl Idleness {
             .into_iter()
             .map(|commit| commit.and_then(|commit| decode(commit.position, &commit.metadata).ok()))
             .collect();
-        let busy = || committed.iter().filter(|committed| committed.as_ref().is_none_or(|committed| !committed.idle));
-        if let Some(now_least) = busy().map(|committed| in_now(shared, committed.as_ref())).min() {
+        let in_now = |committed: &CommittedProgress| in_now(shared, committed);
+        let in_before = |committed: &CommittedProgress| in_before(shared, committed);
+        if let (Some(now_least), Some(before_least)) =
+            (least_busy(&committed, in_now), least_busy(&committed, in_before))
+        {
             self.all = None;
             let least = |program: &Program, least: EventTime| {
                 program.windows.floor(least.min(EventTime(now.wall).minus(program.delay)))
             };
             let before = before_of(shared);
-            let before_least = busy().map(|committed| in_before(shared, committed.as_ref())).min().unwrap_or(now_least);
             let targets = Targets { before: least(before, before_least), now: least(&shared.program, now_least) };
             return Ok(Some(targets).filter(|targets| targets.now.max(targets.before) != EventTime::NEVER));
         }
@@ -99,23 +118,43 @@ fn before_of(shared: &Shared) -> &Program {
 }
 
 /// The watermark of a partition in the meaning that the pipeline has. One that has not heard of it has not passed the boundary.
-fn in_now(shared: &Shared, committed: Option<&CommittedProgress>) -> EventTime {
-    let watermark = committed.map_or(EventTime::NEVER, |committed| committed.progress.watermark);
+fn in_now(shared: &Shared, committed: &CommittedProgress) -> EventTime {
+    let watermark = judged(&committed.progress);
     match &shared.previous {
-        Some(previous) if committed.is_none_or(|it| it.revision != Some(shared.plan.revision)) => {
-            watermark.min(previous.change.until)
-        }
+        Some(previous) if committed.revision != Some(shared.plan.revision) => watermark.min(previous.change.until),
         _ => watermark,
     }
 }
 
 /// The watermark of a partition in the meaning before; one that has left it has closed all its windows.
-fn in_before(shared: &Shared, committed: Option<&CommittedProgress>) -> EventTime {
-    let Some(committed) = committed else { return EventTime::NEVER };
+fn in_before(shared: &Shared, committed: &CommittedProgress) -> EventTime {
     match &shared.previous {
         Some(previous) if committed.before.is_none() && committed.revision == Some(shared.plan.revision) => {
             previous.change.closes()
         }
-        _ => committed.first().watermark,
+        _ => judged(committed.first()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn committed(latest: EventTime, watermark: i64, idle: bool) -> CommittedProgress {
+        let progress = Progress { latest, ..Progress::join(Offset(0), EventTime(watermark)) };
+        CommittedProgress { progress, topic_id: None, revision: None, idle, before: None }
+    }
+
+    #[test]
+    fn a_partition_that_has_just_joined_raises_no_other() {
+        let idle = Some(committed(EventTime(900), 300, true));
+        let busy = Some(committed(EventTime(800), 200, false));
+        let joined = |idle| Some(committed(EventTime::NEVER, 1_000, idle));
+        let least_busy = |committed: &[_]| least_busy(committed, |committed| judged(&committed.progress));
+        assert_eq!(least_busy(&[idle.clone(), busy.clone()]), Some(EventTime(200)));
+        assert_eq!(least_busy(&[idle.clone(), joined(false)]), Some(EventTime::NEVER));
+        assert_eq!(least_busy(&[idle.clone(), busy, joined(true)]), Some(EventTime(200)));
+        assert_eq!(least_busy(&[idle.clone(), joined(true)]), None);
+        assert_eq!(least_busy(&[idle, None]), Some(EventTime::NEVER));
     }
 }

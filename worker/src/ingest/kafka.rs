@@ -148,13 +148,17 @@ impl Broker for Arc<Kafka> {
         }
     }
 
-    fn open(&self, partition: i32, from: &Point, both: bool) -> Result<Box<dyn Reader>, IngestError> {
+    fn tenure(&self, partition: i32) -> Option<u64> {
+        self.consumer.tenure(partition)
+    }
+
+    fn open(&self, partition: i32, tenure: u64, from: &Point, both: bool) -> Result<Box<dyn Reader>, IngestError> {
         let decoding = |plan: &Plan| Decoding {
             decoder: Decoder::new(self.schemas.clone(), &plan.reader_schema, plan.arrow_schema.clone()),
             clock: LogClock::resume(from.log_time.0.max(0)),
         };
         let before = self.previous.as_ref().filter(|_| both).map(|previous| decoding(&previous.plan));
-        let queue = self.consumer.start(partition, from.offset.0)?;
+        let queue = self.consumer.start_in(partition, Some(tenure), from.offset.0)?;
         Ok(Box::new(KafkaReader {
             kafka: self.clone(),
             partition,

@@ -146,7 +146,8 @@ impl IngestError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Source(SourceError::FindTopic { .. }) => "TopicMissing",
-            Self::SourceDataLost { .. } | Self::OtherTopic { .. } => "SourceDataLost",
+            Self::SourceDataLost { .. } => "SourceDataLost",
+            Self::OtherTopic { .. } => "TopicRecreated",
             Self::UnknownPartition { .. } => "UnknownPartition",
             Self::UnknownMeaning { .. } => "UnknownMeaning",
             _ => "BrokerUnreachable",

@@ -8,8 +8,7 @@ use std::time::Duration;
 use schemas::report::{PartitionReport, WindowReport};
 use schemas::wire::{Content, Record as WireRecord, Sender};
 use stream_core::{
-    BeforeProgress, Emission, Emissions, EventTime, Halt, Lanes, Offset, Partition, Program, Progress, Said, Seal,
-    Targets,
+    BeforeProgress, Emission, Emissions, EventTime, Halt, Lanes, Offset, Program, Progress, Said, Seal, Targets,
 };
 
 use super::checkpoints::Checkpoints;
@@ -50,7 +49,7 @@ impl Owned {
     /// Begins to read where `lanes` stand, which leads to `committed`.
     pub(super) fn start(
         shared: &Shared,
-        partition: i32,
+        (partition, tenure): (i32, u64),
         committed: CommittedProgress,
         lanes: Lanes,
         keeper: Option<Keeper>,
@@ -59,7 +58,7 @@ impl Owned {
         let until = shared.settings.ends.as_ref().map_or(i64::MAX, |ends| ends.get(&partition).copied().unwrap_or(0));
         Ok(Self {
             partition,
-            reader: shared.broker.open(partition, &lanes.next_point(), lanes.has_before())?,
+            reader: shared.broker.open(partition, tenure, &lanes.next_point(), lanes.has_before())?,
             began_at: lanes.position(),
             from_checkpoint: false,
             lanes,
@@ -148,7 +147,7 @@ impl Owned {
                     self.send(shared, partial.output, plan.revision, partial_content(partial)?)?;
                 }
                 Emission::Seal(seal) => {
-                    let seal = Seal { after: self.follows(shared, seal, is_before), ..seal.clone() };
+                    let seal = Seal { after: follows(shared, seal, is_before), ..seal.clone() };
                     for output in 0..plan.partials_partitions {
                         self.send(shared, output, plan.revision, Content::Seal(seal_body(&seal, output)))?;
                     }
@@ -160,13 +159,6 @@ impl Owned {
             }
         }
         Ok(())
-    }
-
-    /// The seal that this one follows on. A partition that joined, or a meaning that began, has nothing to tell of the windows before.
-    fn follows(&self, shared: &Shared, seal: &Seal, is_before: bool) -> EventTime {
-        let begun = shared.previous.as_ref().filter(|_| !is_before).map(|previous| previous.change.until);
-        let joined = shared.topology.joins(Partition(self.partition)).max(begun.unwrap_or(EventTime::NEVER));
-        if seal.after <= joined { EventTime::NEVER } else { seal.after }
     }
 
     /// Tells publish that lower incarnations are void.
@@ -333,6 +325,12 @@ pub(super) fn commit(shared: &Shared, partition: i32, reached: &CommittedProgres
 /// The meaning before, if that is the one that is asked for.
 fn previous(shared: &Shared, is_before: bool) -> Option<&Previous> {
     shared.previous.as_deref().filter(|_| is_before)
+}
+
+/// The seal that this one follows on. A meaning that began has nothing to tell of the windows before.
+fn follows(shared: &Shared, seal: &Seal, is_before: bool) -> EventTime {
+    let begun = shared.previous.as_ref().filter(|_| !is_before).map(|previous| previous.change.until);
+    if begun.is_some_and(|begun| seal.after <= begun) { EventTime::NEVER } else { seal.after }
 }
 
 /// The program of the meaning before, or of the one that the pipeline has.

@@ -1,7 +1,8 @@
 //! Taking a partition over: committed progress in, an owner at the anchor or at a checkpoint out.
 //!
 //! What it keeps true: the raised incarnation is committed before anything is sent with it, and the fence is the first thing
-//! that is sent; a log that no longer holds what a rebuild needs, or that is another one, is never read from somewhere else.
+//! that is sent; an owner that loses the partition while it takes it over commits nothing and reads nothing, even if the partition
+//! comes back meanwhile, for another one may have committed more; a log that no longer holds what a rebuild needs, or that is another one, is never read from somewhere else.
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::{IngestError, Shared};
 use crate::checkpoint::Keeper;
 use crate::checkpoint::manifest::{FORMAT, Identity};
 use crate::progress::{CommittedProgress, decode};
+use crate::source::SourceError;
 
 /// 2020-01-01T00:00:00Z, before any pipeline of Sluice.
 const BEFORE_ALL: i64 = 1_577_836_800_000;
@@ -26,6 +28,8 @@ impl Owned {
         if partition as usize >= partitions {
             return Err(IngestError::UnknownPartition { partition, partitions });
         }
+        let lost = || IngestError::from(SourceError::Own { partition });
+        let tenure = shared.broker.tenure(partition).ok_or_else(lost)?;
         shared.broker.expect_outputs()?;
         let topic_id = shared.broker.topic_id()?;
         let ends = shared.broker.ends(partition)?;
@@ -44,9 +48,12 @@ impl Owned {
         let (lanes, from_checkpoint) = lanes(shared, partition, &taken, keeper.as_mut())?;
         let from = lanes.next_point();
         expect_log(partition, &from, taken.position(), ends)?;
+        if shared.broker.tenure(partition) != Some(tenure) {
+            return Err(lost());
+        }
         commit(shared, partition, &taken)?;
         tracing::info!(partition, from = from.offset.0, position = taken.position().0, "taken over");
-        let mut owned = Self::start(shared, partition, taken, lanes, keeper, now)?;
+        let mut owned = Self::start(shared, (partition, tenure), taken, lanes, keeper, now)?;
         owned.from_checkpoint = from_checkpoint;
         owned.fence(shared)?;
         owned.resend_decree(shared)?;
@@ -119,8 +126,8 @@ fn lanes(
     }
     let from_checkpoint = loaded.is_some();
     let lane = loaded.map_or_else(|| Lane::resume(program, &taken.progress), Ok)?;
-    let floor = shared.previous.as_ref().map_or(EventTime::NEVER, |previous| previous.change.until);
-    Ok((lane.with_floor(floor).into(), from_checkpoint))
+    let begun = shared.previous.as_ref().map_or(EventTime::NEVER, |previous| previous.change.until);
+    Ok((lane.with_windows_from(begun).into(), from_checkpoint))
 }
 
 /// Whether the commit was made for the topic that is there now.

@@ -4,8 +4,10 @@
 //! to the world goes through the traits of [`effects`].
 
 pub mod effects;
+pub mod gold;
 mod kafka;
 mod output;
+pub mod reports;
 mod store;
 pub mod table;
 mod work;
@@ -22,6 +24,7 @@ use crate::progress::ProgressError;
 use crate::quality::Quality;
 use crate::source::{WhoActs, classify};
 use kafka::Partials;
+use reports::Reports;
 pub use store::{Store, StoreError, Written};
 use work::reason;
 pub use work::{Publisher, Publishing};
@@ -63,6 +66,8 @@ pub enum PublishError {
 pub(crate) struct PublishTask {
     publisher: Publisher,
     partials: Partials,
+    /// Where reports of closed days are rolled up.
+    archive: Store,
     /// Says up to where to read before ending, once a bounded run has drained.
     finish: crossbeam_channel::Receiver<BTreeMap<i32, i64>>,
 }
@@ -87,9 +92,10 @@ impl PublishTask {
         let PublishSettings { plan, program, previous, topology, group, store, status, stop, quality, finish } =
             settings;
         let partials = Partials::new(&plan, &group)?;
+        let archive = store.clone();
         let (files, commits) = (Box::new(store), Box::new(partials.clone()));
         let publisher = Publisher { plan, program, previous, topology, files, commits, status, quality, stop };
-        Ok(Self { publisher, partials, finish })
+        Ok(Self { publisher, partials, archive, finish })
     }
 
     /// Publishes until stopped, or until everything up to the finish is published.
@@ -109,6 +115,7 @@ impl PublishTask {
         publisher.persist("the assignment", || self.partials.assign(&work.starts()))?;
         let mut finish = None;
         let mut committed = Instant::now();
+        let mut days = None;
         while !publisher.stop.is_requested() {
             self.take_in(&mut work)?;
             work.write_complete(publisher)?;
@@ -117,6 +124,10 @@ impl PublishTask {
             if finished || committed.elapsed() >= COMMIT_INTERVAL {
                 let written_down = work.commit(publisher);
                 committed = Instant::now();
+                // At the start, and whenever a partition has begun a new day.
+                if days.as_ref() != Some(&work.days()) && self.roll_up() {
+                    days = Some(work.days());
+                }
                 if finished && written_down {
                     return Ok(());
                 }
@@ -124,6 +135,24 @@ impl PublishTask {
         }
         work.commit(publisher);
         Ok(())
+    }
+
+    /// Rolls up the reports of closed days; false when it is to be tried again.
+    fn roll_up(&self) -> bool {
+        let Publisher { plan, topology, status, .. } = &self.publisher;
+        match Reports::new(&self.archive, &plan.name, plan.reports, topology.partitions()).pass() {
+            Ok(passed) => {
+                status.recovered("reports");
+                if passed != reports::Passed::default() {
+                    tracing::info!(rolled_up = passed.rolled_up, removed = passed.removed, "reports of closed days");
+                }
+                true
+            }
+            Err(error) => {
+                status.trouble("reports", "ReportsNotRolledUp", error.to_string());
+                false
+            }
+        }
     }
 
     /// Takes in the messages that are there, a bounded number.

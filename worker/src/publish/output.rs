@@ -1,5 +1,6 @@
 //! One partition of the partials topic: its collector, and the files that come out of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plan::Plan;
@@ -12,6 +13,9 @@ use super::{PublishError, Publisher};
 use crate::progress::CommittedPublish;
 use crate::stop::Backoff;
 use crate::wire::{PartialError, read_partial, read_seal};
+
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
 
 /// The state of one partition.
 pub(super) struct Output {
@@ -26,6 +30,8 @@ pub(super) struct Output {
     reports: u64,
     /// The gold file and the report that were written last, or found written.
     files: [Option<String>; 2],
+    /// The UTC day of each source partition's newest report since then.
+    days: BTreeMap<i32, i64>,
     committed: Option<CommittedPublish>,
 }
 
@@ -60,8 +66,13 @@ impl Output {
             windows: 0,
             reports: 0,
             files,
+            days: BTreeMap::new(),
             committed: None,
         }
+    }
+
+    pub(super) fn days(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
+        self.days.iter().map(|(partition, day)| (*partition, *day))
     }
 
     pub(super) fn position(&self) -> i64 {
@@ -154,6 +165,7 @@ impl Output {
             write(publisher, &samples)?;
         }
         self.reports += 1;
+        self.days.insert(from.partition, body.first_log_time.div_euclid(DAY));
         Ok(())
     }
 
@@ -261,7 +273,7 @@ pub(super) fn persist_sink<T>(
                 publisher.status.recovered("sink");
                 return Ok(done);
             }
-            Err(error) => publisher.status.trouble("sink", "SinkUnavailable", error.to_string()),
+            Err(error) => publisher.status.trouble("sink", error.reason(), error.to_string()),
         }
         if publisher.stop.wait(backoff.next()) {
             return Err(PublishError::Stopped);

@@ -20,6 +20,22 @@ pub enum StoreError {
         /// Why.
         source: io::Error,
     },
+    /// Reading failed.
+    #[error("cannot read '{}': {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Removing failed.
+    #[error("cannot remove '{}': {source}", path.display())]
+    Remove {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Listing a folder failed.
     #[error("cannot list '{}': {source}", path.display())]
     List {
@@ -28,6 +44,17 @@ pub enum StoreError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl StoreError {
+    /// A stable word for the status.
+    pub fn reason(&self) -> &'static str {
+        let (Self::Write { source, .. }
+        | Self::Read { source, .. }
+        | Self::Remove { source, .. }
+        | Self::List { source, .. }) = self;
+        if crate::checkpoint::is_full(source) { "VolumeFull" } else { "SinkUnavailable" }
+    }
 }
 
 /// What a write-once did.
@@ -67,6 +94,33 @@ impl Store {
         match list(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             names => names.map_err(|source| StoreError::List { path, source }),
+        }
+    }
+
+    /// The bytes of a file; nothing when it is not there.
+    pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.root.join(path);
+        match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some).map_err(|source| StoreError::Read { path, source }),
+        }
+    }
+
+    /// Removes a file, if it is there, and its folder, if that is empty then. A removal that a power cut undoes is made again.
+    pub fn remove(&self, path: &str) -> Result<(), StoreError> {
+        let path = self.root.join(path);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::Remove { path, source: error });
+            }
+            _ => {}
+        }
+        let Some(folder) = path.parent() else { return Ok(()) };
+        match fs::remove_dir(folder) {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
+                Err(StoreError::Remove { path: folder.to_owned(), source: error })
+            }
+            _ => Ok(()),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDateTime};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -37,8 +37,20 @@ pub fn gold_prefix(published: &Published, output: i32) -> String {
     format!("w={}-q{output}-", instant(published.window.start.0, "%Y%m%dT%H%M%S%.fZ"))
 }
 
+/// Start of the window (milliseconds) and output that the name of a gold file tells; nothing if it is none.
+pub fn parse_gold_name(name: &str) -> Option<(i64, i32)> {
+    let (start, rest) = name.strip_prefix("w=")?.strip_suffix(".parquet")?.split_once("-q")?;
+    let (output, _digest) = rest.split_once('-')?;
+    let start = match NaiveDateTime::parse_from_str(start, "%Y%m%dT%H%M%S%.fZ") {
+        Ok(time) => time.and_utc().timestamp_millis(),
+        // Beyond the calendar.
+        Err(_) => start.parse().ok()?,
+    };
+    Some((start, output.parse().ok()?))
+}
+
 /// `millis` since the epoch in the calendar, UTC.
-fn instant(millis: i64, format: &str) -> String {
+pub(super) fn instant(millis: i64, format: &str) -> String {
     DateTime::from_timestamp_millis(millis).map_or_else(|| millis.to_string(), |time| time.format(format).to_string())
 }
 
@@ -161,7 +173,7 @@ fn table(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, ParquetError> {
 }
 
 /// Parquet with settings that never change between runs, so that the same rows are the same bytes.
-fn encode(rows: &RecordBatch, footer: &[(&str, String)]) -> Result<Vec<u8>, ParquetError> {
+pub(super) fn encode(rows: &RecordBatch, footer: &[(&str, String)]) -> Result<Vec<u8>, ParquetError> {
     let pairs = footer.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone())).collect::<Vec<_>>();
     let properties = WriterProperties::builder()
         .set_created_by("sluice".to_owned())

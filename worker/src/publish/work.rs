@@ -84,6 +84,11 @@ impl Publishing {
         Ok(())
     }
 
+    /// The UTC day of each source partition's newest report, of those that have reported since publishing was taken up.
+    pub fn days(&self) -> BTreeMap<i32, i64> {
+        self.outputs.values().flat_map(Output::days).collect()
+    }
+
     /// Whether everything before `ends` has been taken in.
     pub fn is_past(&self, ends: &BTreeMap<i32, i64>) -> bool {
         ends.iter().all(|(output, end)| self.outputs[output].position() >= *end)

@@ -9,7 +9,8 @@ mod words;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use plan::{OnCritical, Plan};
+use plan::{OnCritical, Plan, RuleCheck};
+use schemas::report::QualityReport;
 use schemas::wire::BatchBody;
 use stream_core::{BatchName, Health, HealthRules, Limits, LogTime, Offset, Partition, State, Tally};
 
@@ -94,18 +95,32 @@ impl Quality {
     }
 }
 
+/// The state of the data by these reports, each with its partition, in any order.
+pub fn report(plan: &Plan, reports: &[(i32, BatchBody)]) -> QualityReport {
+    let mut health = Health::new(rules(plan));
+    for (partition, body) in reports {
+        let batch = BatchName { partition: Partition(*partition), first: Offset(body.first_offset) };
+        health.observe(batch, LogTime(body.last_log_time), tallies(plan, body));
+    }
+    words::report(plan, &health)
+}
+
 fn rules(plan: &Plan) -> HealthRules {
     let thresholds = &plan.thresholds;
-    let limits = |threshold: plan::ThresholdPlan| Limits {
+    let limits = |threshold: plan::ThresholdPlan, at_least| Limits {
         warning: threshold.warning,
         critical: threshold.critical,
-        at_least: thresholds.min_records,
+        at_least,
     };
-    let rules = plan.rules.iter().map(|rule| limits(rule.threshold));
+    let rules = plan.rules.iter().map(|rule| match rule.check {
+        // One batch says as much of itself as a thousand records do.
+        RuleCheck::Volume(_) => limits(rule.threshold, 1),
+        RuleCheck::Rows(_) | RuleCheck::Unique => limits(rule.threshold, thresholds.min_records),
+    });
     HealthRules {
         span: thresholds.span_ms,
         ignore_before: thresholds.ignore_before_ms.map(LogTime),
-        limits: std::iter::once(limits(thresholds.overall)).chain(rules).collect(),
+        limits: std::iter::once(limits(thresholds.overall, thresholds.min_records)).chain(rules).collect(),
     }
 }
 

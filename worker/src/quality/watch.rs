@@ -4,6 +4,7 @@
 //! A report is appended after the records that it is about, so whatever counts lies behind the place in the topic that has
 //! the log time at which the span begins.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Headers as _};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 use schemas::wire::{Content, KIND_HEADER, Record};
+use stream_core::{Fences, Partition};
 use thiserror::Error;
 
 use super::Quality;
@@ -59,12 +61,12 @@ impl Watch {
     pub(crate) fn run(self) -> Result<(), WatchError> {
         let topic = self.plan.partials_topic.clone();
         let consumer = self.consumer().map_err(|source| WatchError::MakeClient { topic, source })?;
-        if self.insist(&consumer) {
+        if let Some(mut known) = self.insist(&consumer) {
             self.quality.set_known();
             while self.follow && !self.stop.is_requested() {
                 // A broker that is away is told by the source's link; here the client just goes on.
                 if let Some(Ok(message)) = consumer.poll(WAIT) {
-                    self.take_in(&message);
+                    self.take_in(&message, &mut known);
                 }
             }
         }
@@ -73,10 +75,17 @@ impl Watch {
         Ok(())
     }
 
-    /// Catches up, however long the broker is away; false when the worker is to stop.
-    fn insist(&self, consumer: &BaseConsumer) -> bool {
+    /// Catches up, however long the broker is away; nothing when the worker is to stop.
+    fn insist(&self, consumer: &BaseConsumer) -> Option<Known> {
         let mut backoff = Backoff::default();
-        while let Err(error) = self.catch_up(consumer) {
+        loop {
+            let error = match self.catch_up(consumer) {
+                Ok(known) => {
+                    self.status.recovered(TASK);
+                    return (!self.stop.is_requested()).then_some(known);
+                }
+                Err(error) => error,
+            };
             let topic = &self.plan.partials_topic;
             let message = match reason(&error) {
                 "TopicMissing" => format!("topic '{topic}' does not exist at the broker"),
@@ -84,11 +93,9 @@ impl Watch {
             };
             self.status.trouble(TASK, reason(&error), message);
             if self.stop.wait(backoff.next()) {
-                return false;
+                return None;
             }
         }
-        self.status.recovered(TASK);
-        !self.stop.is_requested()
     }
 
     fn consumer(&self) -> Result<BaseConsumer, KafkaError> {
@@ -101,7 +108,7 @@ impl Watch {
     }
 
     /// Reads from ever further back until a whole span lies behind the newest report.
-    fn catch_up(&self, consumer: &BaseConsumer) -> Result<(), KafkaError> {
+    fn catch_up(&self, consumer: &BaseConsumer) -> Result<Known, KafkaError> {
         // Twice the span, so that the beginning of a state within it is seen.
         let (now, wanted) = (now(), self.plan.thresholds.span_ms.saturating_mul(2));
         let mut back = wanted;
@@ -109,12 +116,12 @@ impl Watch {
             let from = now.saturating_sub(back).max(0);
             let places = self.places(consumer, from)?;
             let at_start = places.iter().all(|place| place.start <= place.low);
-            self.read(consumer, &places)?;
+            let known = self.read(consumer, &places)?;
             if at_start || self.stop.is_requested() {
-                return Ok(());
+                return Ok(known);
             }
             back = match self.quality.newest() {
-                Some(newest) if newest.0 - self.plan.thresholds.span_ms >= from => return Ok(()),
+                Some(newest) if newest.0 - self.plan.thresholds.span_ms >= from => return Ok(known),
                 Some(newest) => now.saturating_sub(newest.0).saturating_add(wanted),
                 None => back.saturating_mul(4),
             };
@@ -140,7 +147,8 @@ impl Watch {
     }
 
     /// Reads what lies between the places and the ends, and stays there.
-    fn read(&self, consumer: &BaseConsumer, places: &[Place]) -> Result<(), KafkaError> {
+    fn read(&self, consumer: &BaseConsumer, places: &[Place]) -> Result<Known, KafkaError> {
+        let mut known = Known::new();
         let mut assigned = TopicPartitionList::new();
         for place in places {
             assigned.add_partition_offset(&self.plan.partials_topic, place.output, Offset::Offset(place.start))?;
@@ -149,7 +157,7 @@ impl Watch {
         let mut left: Vec<&Place> = places.iter().filter(|place| place.start < place.high).collect();
         while !left.is_empty() && !self.stop.is_requested() {
             if let Some(message) = consumer.poll(WAIT) {
-                self.take_in(&message?);
+                self.take_in(&message?, &mut known);
             }
             // The client's own position passes over what is no message.
             let position = consumer.position()?;
@@ -158,21 +166,31 @@ impl Watch {
                 !matches!(reached.map(|element| element.offset()), Some(Offset::Offset(at)) if at >= place.high)
             });
         }
-        Ok(())
+        Ok(known)
     }
 
-    /// What is no report, or does not parse, is the publisher's to tell.
-    fn take_in(&self, message: &BorrowedMessage<'_>) {
-        if !is_report(message) {
+    /// Reports of owners that were fenced off do not count, as they do not for the publisher. What is neither report nor fence, or does
+    /// not parse, is the publisher's to tell.
+    fn take_in(&self, message: &BorrowedMessage<'_>, known: &mut Known) {
+        if !is_told(message) {
             return;
         }
-        if let Ok(Record { from, content: Content::Report(body) }) =
-            Record::decode(message.payload().unwrap_or_default())
+        let Ok(Record { from, content }) = Record::decode(message.payload().unwrap_or_default()) else { return };
+        let partition = Partition(from.partition);
+        let partitions = self.plan.source.partitions as usize;
+        let fences = known.entry(message.partition()).or_insert_with(|| Fences::of(vec![0; partitions]));
+        if let Content::Report(body) = content
+            && fences.admits(partition, from.incarnation)
         {
             self.quality.observe(from.partition, &body);
         }
+        // Reading may have begun behind the fence; whatever an owner sends comes behind it.
+        fences.raise(partition, from.incarnation);
     }
 }
+
+/// The owners known in each output.
+type Known = BTreeMap<i32, Fences>;
 
 fn reason(error: &KafkaError) -> &'static str {
     match error.rdkafka_error_code() {
@@ -181,12 +199,11 @@ fn reason(error: &KafkaError) -> &'static str {
     }
 }
 
-/// By the header alone, so that partials need not be parsed.
-fn is_report(message: &BorrowedMessage<'_>) -> bool {
+/// Whether it is a report or a fence, by the header alone, so that partials need not be parsed.
+fn is_told(message: &BorrowedMessage<'_>) -> bool {
     let headers = message.headers();
-    headers.is_some_and(|headers| {
-        headers.iter().any(|header| header.key == KIND_HEADER && header.value == Some(b"report"))
-    })
+    let is_one = |value: Option<&[u8]>| matches!(value, Some(b"report" | b"fence"));
+    headers.is_some_and(|headers| headers.iter().any(|header| header.key == KIND_HEADER && is_one(header.value)))
 }
 
 /// Where to read in a partition of the partials topic.

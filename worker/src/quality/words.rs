@@ -1,7 +1,7 @@
 //! The state of the data for people and for the status: figures, and a message that names what is in doubt.
 
 use chrono::{DateTime, SecondsFormat};
-use plan::{OnCritical, Plan, ThresholdPlan};
+use plan::{OnCritical, Plan, RuleCheck, ThresholdPlan};
 use schemas::report::{QualityReport, QualityStanding, QualityState, RuleStanding, WorstBatch};
 use stream_core::{Health, Standing, State};
 
@@ -35,8 +35,12 @@ pub(super) fn report(plan: &Plan, health: &Health) -> QualityReport {
 
 /// What is in doubt, the worst first; empty when nothing is.
 pub(super) fn doubts(plan: &Plan, health: &Health) -> String {
-    let rules = plan.rules.iter().map(|rule| (format!("rule '{}'", rule.name), rule.threshold, "break it"));
-    let subjects = std::iter::once(("the whole".to_owned(), plan.thresholds.overall, "are refused")).chain(rules);
+    let rules = plan.rules.iter().map(|rule| {
+        let what = if matches!(rule.check, RuleCheck::Volume(_)) { "batches break it" } else { "records break it" };
+        (format!("rule '{}'", rule.name), rule.threshold, what)
+    });
+    let whole = ("the whole".to_owned(), plan.thresholds.overall, "records are refused");
+    let subjects = std::iter::once(whole).chain(rules);
     let mut doubts: Vec<_> = subjects
         .zip(health.standings())
         .filter(|(_, standing)| standing.state != State::Ok)
@@ -53,7 +57,7 @@ fn sentence(name: &str, what: &str, threshold: ThresholdPlan, standing: &Standin
     let since =
         since.map_or_else(String::new, |since| format!(" since {}", since.to_rfc3339_opts(SecondsFormat::Secs, true)));
     format!(
-        "{name} is {:?}{since}: {} of {} records {what}, {} per million, allowed are {}",
+        "{name} is {:?}{since}: {} of {} {what}, {} per million, allowed are {}",
         standing.state,
         tally.violations,
         tally.evaluated,

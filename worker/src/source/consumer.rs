@@ -87,9 +87,14 @@ impl Consumer {
 
     /// Begins to read an assigned partition at `offset`.
     pub fn start(&self, partition: i32, offset: i64) -> Result<PartitionQueue, SourceError> {
+        self.start_in(partition, self.tenure(partition), offset)
+    }
+
+    /// The same, unless the partition has been lost since `tenure` was asked for, even if it has come back.
+    pub fn start_in(&self, partition: i32, tenure: Option<u64>, offset: i64) -> Result<PartitionQueue, SourceError> {
         // Held throughout, so that a revocation comes wholly before or wholly after.
         let mut parts = self.base.context().partitions();
-        if !parts.assigned.contains(&partition) {
+        if !parts.assigned.contains(&partition) || parts.tenures.get(&partition).copied() != tenure {
             return Err(SourceError::Own { partition });
         }
         if parts.started.contains_key(&partition) {
@@ -104,6 +109,11 @@ impl Consumer {
         let number = parts.starts;
         parts.started.insert(partition, number);
         Ok(queue)
+    }
+
+    /// The number of the assignment by which the partition is this member's.
+    pub fn tenure(&self, partition: i32) -> Option<u64> {
+        self.base.context().partitions().tenures.get(&partition).copied()
     }
 
     /// The number of the partition's start, while it is read: one that was lost and came back has another, or none yet.

@@ -65,6 +65,10 @@ pub(super) struct Membership {
 #[derive(Debug, Default)]
 pub(super) struct Partitions {
     pub(super) assigned: BTreeSet<i32>,
+    /// The number of the assignment by which each is this member's.
+    pub(super) tenures: BTreeMap<i32, u64>,
+    /// Assignments so far.
+    pub(super) assignments: u64,
     /// Those that are read, with the number of their start.
     pub(super) started: BTreeMap<i32, u64>,
     /// Starts so far.
@@ -117,7 +121,12 @@ impl Membership {
 
     fn assign(&self, consumer: &BaseConsumer<Self>, partitions: Vec<i32>) {
         self.topic_missing.store(false, Ordering::Release);
-        self.partitions().assigned.extend(&partitions);
+        let mut parts = self.partitions();
+        parts.assigned.extend(&partitions);
+        parts.assignments += 1;
+        let number = parts.assignments;
+        parts.tenures.extend(partitions.iter().map(|partition| (*partition, number)));
+        drop(parts);
         if let Err(error) = consumer.incremental_assign(&TopicPartitionList::new()) {
             tracing::warn!(%error, "the assignment could not be acknowledged");
         }
@@ -127,7 +136,10 @@ impl Membership {
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, topics: &TopicPartitionList) {
         let partitions = numbers(topics);
-        self.partitions().assigned.retain(|partition| !partitions.contains(partition));
+        let mut parts = self.partitions();
+        parts.assigned.retain(|partition| !partitions.contains(partition));
+        parts.tenures.retain(|partition, _| !partitions.contains(partition));
+        drop(parts);
         let (done, waiting): (_, Receiver<()>) = bounded(0);
         let lost = consumer.assignment_lost();
         let revoked = SourceEvent::Revoked { partitions: partitions.clone(), lost, done: Done(done) };

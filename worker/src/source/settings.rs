@@ -12,7 +12,7 @@ const TUNING: [(&str, &str); 9] = [
     ("fetch.error.backoff.ms", "100"),
     ("reconnect.backoff.ms", "100"),
     ("reconnect.backoff.max.ms", "2000"),
-    ("topic.metadata.refresh.interval.ms", "60000"),
+    ("topic.metadata.refresh.interval.ms", "10000"),
     ("client.id", "sluice"),
 ];
 

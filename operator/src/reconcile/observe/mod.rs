@@ -2,25 +2,22 @@
 //!
 //! Kept true: what could not be read is an error or an unknown, never taken for empty.
 
+mod outside;
 mod pods;
 mod secrets;
+mod warnings;
 
-use futures::future::join_all;
-use schemas::report::WorkerReport;
 use schemas::spec::SourceSchema;
 use schemas::status::AnalyticsPipelineStatus;
 
 use super::Identity;
-use super::validate::Valid;
 use crate::api::AnalyticsPipeline;
-use crate::names;
-use crate::world::{
-    BrokerError, ClusterError, KafkaAccess, Kind, Object, RegistryAccess, RegistryError, SubjectState, TopicState,
-    World,
-};
+use crate::world::{ClusterError, Kind, Object, World};
 
+pub use outside::{LastLook, Outside, Subject, kafka_access, outside};
 pub use pods::{Claim, Pod};
 pub use secrets::{Secrets, Source, sources};
+pub use warnings::{Asked, Warnings};
 
 /// A pipeline and what the cluster holds for it.
 #[derive(Debug, Clone)]
@@ -49,15 +46,6 @@ pub struct Seen {
     pub service_monitors: bool,
 }
 
-/// Kubernetes' words about what it could not do.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Warnings {
-    /// About pods that do not exist.
-    pub pods: Option<String>,
-    /// About a claim without a volume, or one that does not grow.
-    pub claims: Option<String>,
-}
-
 impl Seen {
     /// The child of a kind that has one.
     pub fn child(&self, kind: Kind, name: &str) -> Option<&Object> {
@@ -71,8 +59,13 @@ impl Seen {
 }
 
 /// Reads the pipeline and everything in the cluster that it refers to or owns. `None`: there is no such pipeline.
-pub async fn cluster<W: World>(world: &W, namespace: &str, name: &str) -> Result<Option<Seen>, ClusterError> {
-    let Some(object) = world.get(Kind::Pipeline, namespace, name).await? else { return Ok(None) };
+pub async fn cluster<W: World>(
+    world: &W,
+    asked: &Asked,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Seen>, ClusterError> {
+    let Some(object) = world.pipeline(namespace, name).await? else { return Ok(None) };
     let identity = Identity::of(&object);
     let pipeline: Result<AnalyticsPipeline, String> =
         serde_json::from_value(object.0.clone()).map_err(|error| error.to_string());
@@ -84,11 +77,10 @@ pub async fn cluster<W: World>(world: &W, namespace: &str, name: &str) -> Result
         ),
         Err(_) => (Err(String::new()), Secrets::default()),
     };
-    let selector = names::selector(name);
     let service_monitors = world.serves(Kind::ServiceMonitor).await?;
-    let children = children(world, &identity, &selector, service_monitors).await?;
-    let pods = world.list(Kind::Pod, namespace, &selector).await?.into_iter().map(Pod::of).collect::<Vec<_>>();
-    let claims = world.list(Kind::Claim, namespace, &selector).await?.into_iter().map(Claim::of).collect::<Vec<_>>();
+    let children = children(world, &identity, service_monitors).await?;
+    let pods = world.labelled(Kind::Pod, namespace, name).await?.into_iter().map(Pod::of).collect();
+    let claims = world.labelled(Kind::Claim, namespace, name).await?.into_iter().map(Claim::of).collect();
     let mut seen = Seen {
         object,
         identity,
@@ -102,7 +94,7 @@ pub async fn cluster<W: World>(world: &W, namespace: &str, name: &str) -> Result
         warnings: Warnings::default(),
         service_monitors,
     };
-    seen.warnings = warnings(world, &seen).await?;
+    seen.warnings = warnings::warnings(world, asked, &seen).await?;
     Ok(Some(seen))
 }
 
@@ -126,99 +118,13 @@ async fn schema<W: World>(
 async fn children<W: World>(
     world: &W,
     identity: &Identity,
-    selector: &str,
     service_monitors: bool,
 ) -> Result<Vec<(Kind, Object)>, ClusterError> {
     let mut children = Vec::new();
     for kind in Kind::OWNED.into_iter().filter(|kind| *kind != Kind::ServiceMonitor || service_monitors) {
-        let found = world.list(kind, &identity.namespace, selector).await?;
+        let found = world.labelled(kind, &identity.namespace, &identity.name).await?;
         let owned = found.into_iter().filter(|object| object.is_controlled_by(&identity.uid));
         children.extend(owned.map(|object| (kind, object)));
     }
     Ok(children)
-}
-
-/// Asks why only where something is missing.
-async fn warnings<W: World>(world: &W, seen: &Seen) -> Result<Warnings, ClusterError> {
-    let namespace = &seen.identity.namespace;
-    let mut warnings = Warnings::default();
-    if let Some(set) = seen.stateful_set()
-        && set.number("/spec/replicas") > Some(seen.pods.len() as i64)
-    {
-        warnings.pods = world.warnings(namespace, set.uid()).await?.pop();
-    }
-    let wanting = seen.claims.iter().find(|claim| !claim.bound || claim.requested != claim.capacity);
-    if let Some(claim) = wanting {
-        warnings.claims = world.warnings(namespace, claim.object.uid()).await?.pop();
-    }
-    Ok(warnings)
-}
-
-/// What is outside of the cluster's API.
-#[derive(Debug, Clone)]
-pub struct Outside {
-    /// The topics, in the order of the plan's; absent when a secret is missing.
-    pub topics: Option<Result<Vec<Option<TopicState>>, BrokerError>>,
-    /// The subject and what the registry's probe says of the schema; absent when a secret is missing.
-    pub subject: Option<Result<Subject, RegistryError>>,
-    /// What each pod with a running container reports; absent: unknown.
-    pub reports: Vec<(String, Option<WorkerReport>)>,
-}
-
-/// The subject, seen from the pipeline's schema.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Subject {
-    /// What the registry holds.
-    pub state: SubjectState,
-    /// What makes the schema incompatible; empty: nothing, or the subject holds it.
-    pub problems: Vec<String>,
-}
-
-/// Looks at topics, subject and workers, each on its own: one that is away hides nothing of the others.
-pub async fn outside<W: World>(world: &W, seen: &Seen, valid: Option<&Valid>) -> Outside {
-    let kafka = valid.and_then(|valid| valid.kafka.as_ref().zip(Some(valid)));
-    let topics = async {
-        let (access, valid) = kafka?;
-        let names: Vec<String> = valid.topics.iter().map(|topic| topic.name.clone()).collect();
-        Some(world.topics(access, &names).await)
-    };
-    let subject = async {
-        let valid = valid?;
-        let access = valid.registry.as_ref()?;
-        Some(subject(world, access, valid).await)
-    };
-    let (topics, subject, reports) = futures::join!(topics, subject, reports(world, &seen.pods));
-    Outside { topics, subject, reports }
-}
-
-async fn subject<W: World>(world: &W, access: &RegistryAccess, valid: &Valid) -> Result<Subject, RegistryError> {
-    let (name, schema) = (&valid.plan.source.subject, &valid.plan.full_schema);
-    let state = world.subject(access, name, schema).await?;
-    let problems = if state.id.is_some() { Vec::new() } else { world.probe(access, name, schema).await? };
-    Ok(Subject { state, problems })
-}
-
-/// The reports of all pods whose container runs.
-pub async fn reports<W: World>(world: &W, pods: &[Pod]) -> Vec<(String, Option<WorkerReport>)> {
-    let running = pods.iter().filter(|pod| pod.running);
-    join_all(running.filter_map(|pod| Some((pod.name(), pod.ip.as_deref()?))).map(|(name, ip)| async move {
-        let report = world.report(ip).await;
-        if let Err(error) = &report {
-            tracing::debug!(pod = name, %error, "no report");
-        }
-        (name.to_owned(), report.ok())
-    }))
-    .await
-}
-
-/// How Kafka is reached with the secrets' credentials.
-pub fn kafka_access(valid: &plan::KafkaPlan, secrets: &Secrets) -> KafkaAccess {
-    let mut properties = valid.properties.clone();
-    let mut add = |property: &str, value: Option<&String>| {
-        properties.extend(value.map(|value| (property.to_owned(), value.clone())));
-    };
-    add("sasl.username", secrets.get("kafka/username"));
-    add("sasl.password", secrets.get("kafka/password"));
-    add("ssl.ca.pem", secrets.get("kafka/ca.crt"));
-    KafkaAccess { bootstrap: valid.bootstrap.clone(), properties }
 }

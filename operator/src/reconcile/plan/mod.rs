@@ -13,6 +13,8 @@ use schemas::status::Reason;
 
 use super::observe::{Outside, Pod, Seen};
 use super::validate::Valid;
+use crate::names;
+use crate::world::Object;
 
 pub use boundary::{Boundary, boundary, is_published, window_after};
 pub use config::{Config, EPOCHS_KEY, PIPELINE_KEY, Stored};
@@ -60,6 +62,8 @@ pub struct Facts<'a> {
     pub schema: SchemaVerdict,
     /// The pods, those on their way out too.
     pub pods: &'a [Pod],
+    /// The stateful set.
+    pub set: Option<&'a Object>,
     /// The reports that could be read.
     pub reports: Vec<&'a WorkerReport>,
 }
@@ -75,6 +79,7 @@ impl<'a> Facts<'a> {
             has_progress: seen.status.progress.as_ref().is_some_and(|progress| progress.watermark.is_some()),
             schema: verdict(outside),
             pods: &seen.pods,
+            set: seen.stateful_set(),
             reports: outside.reports.iter().filter_map(|(_, report)| report.as_ref()).collect(),
         }
     }
@@ -137,13 +142,12 @@ pub fn decide(valid: &Valid, outside: &Outside, facts: &Facts<'_>) -> Decision {
             (None, held)
         }
         Next::Change(config) => {
-            let name = crate::names::config_map(&valid.pipeline.metadata.name, &config.digest());
+            let name = names::config_map(&valid.pipeline.metadata.name, &config.digest());
             (Some((config, name, sequence + 1)), None)
         }
     };
     let revision = config.as_ref().map(|(config, _, _)| config.pipeline.spec.revision);
-    let draining = revision
-        .is_some_and(|revision| facts.pods.iter().any(|pod| pod.revision.is_some_and(|of_pod| of_pod != revision)));
+    let draining = revision.is_some_and(|revision| is_draining(revision, facts));
     let wanted = if valid.spec.suspend { 0 } else { valid.spec.workers.replicas as i32 };
     let found = outside.topics.as_ref().and_then(|topics| topics.as_ref().ok());
     let may_grow = config.as_ref().map_or(Ok(()), |(config, name, _)| may_grow(config, name, facts));
@@ -160,6 +164,15 @@ pub fn decide(valid: &Valid, outside: &Outside, facts: &Facts<'_>) -> Decision {
         topic_faults,
         subject_steps: subject_steps(valid, outside),
     }
+}
+
+/// Whether workers of another meaning run, or may come up yet without having been seen.
+fn is_draining(revision: i64, facts: &Facts<'_>) -> bool {
+    let pointer = format!("/spec/template/metadata/annotations/{}", names::REVISION.replace('/', "~1"));
+    let of_set = facts.set.filter(|set| set.number("/spec/replicas") != Some(0)).and_then(|set| set.text(&pointer));
+    let of_set = of_set.and_then(|text| text.parse().ok());
+    let of_pods = facts.pods.iter().filter_map(|pod| pod.revision);
+    of_pods.chain(of_set).any(|other| other != revision)
 }
 
 /// The source topic grows when every worker knows from when the new partitions count, and that time has come.

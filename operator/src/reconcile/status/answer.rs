@@ -60,6 +60,7 @@ pub fn needs_a_person(reason: Reason) -> bool {
             | Reason::RuleStopped
             | Reason::Overflow
             | Reason::VolumeGrowthRefused
+            | Reason::VolumeFull
             | Reason::Divergence
     )
 }

@@ -64,6 +64,10 @@ impl Picture<'_> {
         (0..self.partitions as i32).all(|number| self.partitions().any(|partition| partition.partition == number))
     }
 
+    fn trouble(&self, reason: &str) -> Option<(&str, &Trouble)> {
+        self.troubles().into_iter().find(|(_, trouble)| trouble.reason == reason)
+    }
+
     fn troubles(&self) -> Vec<(&str, &Trouble)> {
         self.reports()
             .flat_map(|report| report.troubles.iter().map(|trouble| (report.worker.as_str(), trouble)))
@@ -201,6 +205,8 @@ fn counts(reason: Reason) -> bool {
             | Reason::BrokerAuthenticationFailed
             | Reason::RegistryUnreachable
             | Reason::SinkUnavailable
+            | Reason::VolumeFull
+            | Reason::CheckpointFailed
     )
 }
 

@@ -19,6 +19,9 @@ pub(super) fn topics(picture: &Picture<'_>) -> Answer {
     if let Some(error) = picture.deeds.and_then(|deeds| deeds.topic_errors.first()) {
         return broker(error);
     }
+    if let Some((worker, recreated)) = picture.trouble("TopicRecreated") {
+        return Answer::no(Reason::TopicRecreated, format!("worker '{worker}': {}", recreated.message));
+    }
     let faults = picture.decision.map(|decision| decision.topic_faults.as_slice()).unwrap_or_default();
     let missing = faults.iter().find(|fault| matches!(fault, TopicFault::Missing(_)));
     let drift = faults.iter().find(|fault| matches!(fault, TopicFault::Drift(_)));

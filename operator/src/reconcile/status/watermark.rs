@@ -62,7 +62,7 @@ pub(super) fn watermark(picture: &Picture<'_>, pace: &Pace) -> Answer {
         match trouble.reason.as_str() {
             "SourceDataLost" => return Answer::no(Reason::SourceDataLost, words),
             "Overflow" => return Answer::no(Reason::Overflow, words),
-            "RuleStopped" => return Answer::no(Reason::RuleStopped, words),
+            "StoppedByRule" => return Answer::no(Reason::RuleStopped, words),
             _ => {}
         }
     }

@@ -69,16 +69,24 @@ fn reported(picture: &Picture<'_>) -> Answer {
     Answer::yes(Reason::WorkersRunning, format!("{0} of {0} workers run what the manifest says", picture.wanted))
 }
 
+/// Words of workers that other conditions tell of.
+const TOLD_ELSEWHERE: [&str; 9] = [
+    "SinkUnavailable",
+    "VolumeFull",
+    "CheckpointFailed",
+    "Divergence",
+    "SourceDataLost",
+    "TopicRecreated",
+    "Overflow",
+    "StoppedByRule",
+    "DeadLetterRunaway",
+];
+
 /// The first trouble that a worker reports and no other condition tells of.
 fn troubled(picture: &Picture<'_>) -> Option<Answer> {
-    let elsewhere = |trouble: &&(&str, &Trouble)| {
-        !matches!(
-            trouble.1.reason.as_str(),
-            "SinkUnavailable" | "Divergence" | "SourceDataLost" | "Overflow" | "RuleStopped" | "DeadLetterRunaway"
-        )
-    };
+    let here = |trouble: &&(&str, &Trouble)| !TOLD_ELSEWHERE.contains(&trouble.1.reason.as_str());
     let troubles = picture.troubles();
-    let (worker, trouble) = troubles.iter().find(elsewhere)?;
+    let (worker, trouble) = troubles.iter().find(here)?;
     let words = format!("worker '{worker}': {}: {}", trouble.reason, trouble.message);
     Some(Answer::no(Reason::WorkerTroubled, words))
 }
@@ -92,6 +100,8 @@ pub(super) fn storage(picture: &Picture<'_>) -> Answer {
         let words = || format!("worker '{worker}': {}", trouble.message);
         match trouble.reason.as_str() {
             "SinkUnavailable" => return Answer::no(Reason::SinkUnavailable, words()),
+            "VolumeFull" => return Answer::no(Reason::VolumeFull, words()),
+            "CheckpointFailed" => return Answer::no(Reason::CheckpointFailed, words()),
             "Divergence" => return Answer::no(Reason::Divergence, words()),
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! The life of a pipeline, told as stories: what the user does, what then is.
 
+use schemas::report::Trouble;
 use serde_json::{Value, json};
 
 use super::world::{Crashing, LATEST, MemoryWorld};
@@ -262,14 +263,55 @@ fn a_change_of_meaning_without_a_revision_is_held() {
 }
 
 #[test]
-fn a_manifest_that_cannot_run_is_told_with_its_place_and_leaves_the_workers_alone() {
+fn a_manifest_that_cannot_run_is_told_with_its_place_and_undoes_nothing() {
     let world = running();
-    let before = set(&world);
-    world.edit(|pipeline| pipeline["spec"]["filter"] = json!("no_such_field > 1"));
+    world.edit(|pipeline| pipeline["spec"]["workers"]["replicas"] = json!(2));
     converge(&world);
-    assert_eq!(set(&world), before);
+    let all = |world: &MemoryWorld| {
+        let state = world.lock();
+        let mut objects = state.objects.clone();
+        objects.remove(&(Kind::Pipeline, "revenue-5m".to_owned()));
+        (objects, state.topics.clone(), state.subjects.clone())
+    };
+    let before = all(&world);
+    world.edit(|pipeline| {
+        pipeline["spec"]["filter"] = json!("no_such_field > 1");
+        pipeline["spec"]["workers"]["replicas"] = json!(1);
+        pipeline["spec"]["deadLetter"]["topic"]["name"] = json!("elsewhere");
+    });
+    converge(&world);
+    assert_eq!(all(&world), before);
     let ready = world.condition("Ready");
     assert!(ready.starts_with("False InvalidSpec: SL0302 spec.filter:"), "{ready}");
+}
+
+#[test]
+fn what_a_worker_reports_is_lifted_into_the_condition_that_it_belongs_to() {
+    let cases = [
+        ("BrokerUnreachable", "WorkersReady", "WorkerTroubled", false),
+        ("SinkUnavailable", "StorageHealthy", "SinkUnavailable", false),
+        ("VolumeFull", "StorageHealthy", "VolumeFull", true),
+        ("CheckpointFailed", "StorageHealthy", "CheckpointFailed", false),
+        ("Divergence", "StorageHealthy", "Divergence", true),
+        ("SourceDataLost", "WatermarkAdvancing", "SourceDataLost", true),
+        ("StoppedByRule", "WatermarkAdvancing", "RuleStopped", true),
+        ("Overflow", "WatermarkAdvancing", "Overflow", true),
+        ("TopicRecreated", "TopicsReady", "TopicRecreated", true),
+    ];
+    let beginning = running();
+    for (word, condition, reason, stalls) in cases {
+        let world = beginning.copy();
+        world.lock().troubles = vec![Trouble { reason: word.to_owned(), message: "so it is".to_owned(), since: 0 }];
+        once(&world);
+        let (told, ready) = (world.condition(condition), world.condition("Ready"));
+        assert!(told.starts_with(&format!("False {reason}: worker 'revenue-5m-0': ")), "{word}: {told}");
+        assert!(told.ends_with("so it is"), "{word}: {told}");
+        assert_eq!(ready, told, "{word}");
+        assert_eq!(world.condition("Stalled").starts_with("True"), stalls, "{word}");
+        let false_ones = ["TopicsReady", "SchemaReady", "WorkersReady", "WatermarkAdvancing", "StorageHealthy"];
+        let false_ones = false_ones.into_iter().filter(|kind| world.condition(kind).starts_with("False"));
+        assert_eq!(false_ones.collect::<Vec<_>>(), [condition], "{word}: only one place tells it");
+    }
 }
 
 #[test]

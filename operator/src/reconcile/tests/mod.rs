@@ -2,6 +2,8 @@
 
 mod crash;
 mod life;
+mod looks;
+mod template;
 mod world;
 
 use std::sync::{Arc, OnceLock};
@@ -20,6 +22,7 @@ fn settings() -> Settings {
         defaults: Defaults { worker_image: "worker:1".to_owned(), pull_policy: None },
         look_every: Duration::from_secs(15),
         look_soon: Duration::from_secs(3),
+        look_outside: Duration::from_mins(1),
         deletion_deadline: Duration::from_mins(5),
     }
 }

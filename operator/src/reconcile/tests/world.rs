@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use plan::TopicPlan;
-use schemas::report::{OutputReport, PartitionReport, WorkerReport};
+use schemas::report::{OutputReport, PartitionReport, Trouble, WorkerReport};
 use schemas::status::AnalyticsPipelineStatus;
 use serde_json::{Value, json};
 
@@ -31,6 +31,11 @@ pub(super) struct State {
     pub(super) registry_away: bool,
     pub(super) latest: Option<i64>,
     pub(super) broken_image: Option<String>,
+    pub(super) troubles: Vec<Trouble>,
+    /// How much later than [`NOW`] it is, milliseconds.
+    pub(super) later: i64,
+    /// How often topics and the subject were looked at.
+    pub(super) looks: (u32, u32),
     writes: Vec<String>,
     made: u64,
 }
@@ -43,11 +48,9 @@ fn refused<T>(code: u16, reason: &str) -> Result<T, ClusterError> {
     Err(ClusterError::Refuse { code, reason: reason.to_owned(), message: reason.to_owned() })
 }
 
-fn matches(object: &Value, selector: &str) -> bool {
-    selector
-        .split(',')
-        .filter_map(|term| term.split_once('='))
-        .all(|(key, value)| object["metadata"]["labels"][key] == value)
+fn is_of(object: &Value, pipeline: &str) -> bool {
+    let labels = &object["metadata"]["labels"];
+    labels[names::MANAGED_BY.0] == names::MANAGED_BY.1 && labels[names::PIPELINE] == pipeline
 }
 
 impl MemoryWorld {
@@ -211,9 +214,13 @@ impl Cluster for MemoryWorld {
         Ok(self.object(kind, name).map(Object))
     }
 
-    async fn list(&self, kind: Kind, _: &str, selector: &str) -> Result<Vec<Object>, ClusterError> {
+    async fn pipeline(&self, _: &str, name: &str) -> Result<Option<Object>, ClusterError> {
+        Ok(self.object(Kind::Pipeline, name).map(Object))
+    }
+
+    async fn labelled(&self, kind: Kind, _: &str, pipeline: &str) -> Result<Vec<Object>, ClusterError> {
         let state = self.lock();
-        let of_kind = state.objects.iter().filter(|((of, _), object)| *of == kind && matches(object, selector));
+        let of_kind = state.objects.iter().filter(|((of, _), object)| *of == kind && is_of(object, pipeline));
         Ok(of_kind.map(|(_, object)| Object(object.clone())).collect())
     }
 
@@ -313,7 +320,8 @@ impl MemoryWorld {
 
 impl Broker for MemoryWorld {
     async fn topics(&self, _: &KafkaAccess, names: &[String]) -> Result<Vec<Option<TopicState>>, BrokerError> {
-        let state = self.reached()?;
+        let mut state = self.reached()?;
+        state.looks.0 += 1;
         Ok(names.iter().map(|name| state.topics.get(name).cloned()).collect())
     }
 
@@ -341,7 +349,8 @@ impl Broker for MemoryWorld {
 
 impl Registry for MemoryWorld {
     async fn subject(&self, _: &RegistryAccess, subject: &str, schema: &str) -> Result<SubjectState, RegistryError> {
-        let state = self.registry()?;
+        let mut state = self.registry()?;
+        state.looks.1 += 1;
         let Some((schemas, level)) = state.subjects.get(subject) else { return Ok(SubjectState::default()) };
         let id = schemas.iter().position(|known| known == schema).map(|at| at as u32 + 1);
         Ok(SubjectState { id, level: level.clone() })
@@ -397,6 +406,7 @@ impl Workers for MemoryWorld {
             worker: format!("revenue-5m-{ordinal}"),
             partitions: (0..partitions).filter(|partition| partition % pods.max(1) == ordinal).map(of).collect(),
             outputs: outputs.into_iter().collect(),
+            troubles: state.troubles.clone(),
             ..WorkerReport::default()
         })
     }
@@ -404,7 +414,7 @@ impl Workers for MemoryWorld {
 
 impl Clock for MemoryWorld {
     fn now(&self) -> i64 {
-        NOW
+        NOW + self.lock().later
     }
 }
 
@@ -455,8 +465,12 @@ impl Cluster for Crashing<'_> {
         self.around(self.world.get(kind, namespace, name)).await
     }
 
-    async fn list(&self, kind: Kind, namespace: &str, selector: &str) -> Result<Vec<Object>, ClusterError> {
-        self.around(self.world.list(kind, namespace, selector)).await
+    async fn pipeline(&self, namespace: &str, name: &str) -> Result<Option<Object>, ClusterError> {
+        self.around(self.world.pipeline(namespace, name)).await
+    }
+
+    async fn labelled(&self, kind: Kind, namespace: &str, pipeline: &str) -> Result<Vec<Object>, ClusterError> {
+        self.around(self.world.labelled(kind, namespace, pipeline)).await
     }
 
     async fn serves(&self, kind: Kind) -> Result<bool, ClusterError> {

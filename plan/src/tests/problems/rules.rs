@@ -12,14 +12,14 @@ fn rules() {
             "/spec/quality/rules/1",
             json!({"name": "r"}),
             &[
-                "SL0401 spec.quality.rules[1]: the rule checks nothing (allowed is exactly one of 'required', 'oneOf', bounds ('min', 'max', 'exclusiveMin', 'exclusiveMax'), 'matches', 'maxLatency', 'expression' and 'unique')",
+                "SL0401 spec.quality.rules[1]: the rule checks nothing (allowed is exactly one of 'required', 'oneOf', bounds ('min', 'max', 'exclusiveMin', 'exclusiveMax'), 'matches', 'maxLatency', 'expression', 'unique' and 'volume')",
             ],
         ),
         (
             "/spec/quality/rules/1",
             json!({"name": "r", "required": ["region"], "oneOf": ["x"], "field": "region"}),
             &[
-                "SL0401 spec.quality.rules[1].oneOf: the rule has both 'required' and 'oneOf' (allowed is exactly one of 'required', 'oneOf', bounds ('min', 'max', 'exclusiveMin', 'exclusiveMax'), 'matches', 'maxLatency', 'expression' and 'unique')",
+                "SL0401 spec.quality.rules[1].oneOf: the rule has both 'required' and 'oneOf' (allowed is exactly one of 'required', 'oneOf', bounds ('min', 'max', 'exclusiveMin', 'exclusiveMax'), 'matches', 'maxLatency', 'expression', 'unique' and 'volume')",
             ],
         ),
         (
@@ -141,6 +141,23 @@ fn rules() {
             json!({"name": "r", "unique": "event_id"}),
             &[
                 "SL0402 spec.quality.rules[1].onViolation: a duplicate is not counted and is no dead letter (allowed is 'Report')",
+            ],
+        ),
+        (
+            "/spec/quality/rules/1",
+            json!({"name": "r", "volume": {"minPercent": 101, "maxPercent": 99, "batches": 0}}),
+            &[
+                "SL0502 spec.quality.rules[1].volume.minPercent: 101 percent of the median are more than the median itself (allowed is at most 100)",
+                "SL0502 spec.quality.rules[1].volume.maxPercent: 99 percent of the median are less than the median itself (allowed is at least 100)",
+                "SL0502 spec.quality.rules[1].volume.batches: there is no median of no batches (allowed is at least 1)",
+                "SL0402 spec.quality.rules[1].onViolation: a batch is no record that could be refused (allowed is 'Report')",
+            ],
+        ),
+        (
+            "/spec/quality/rules/1",
+            json!({"name": "r", "volume": {}, "onViolation": "Report"}),
+            &[
+                "SL0501 spec.quality.rules[1].volume: 'volume' has no limit (allowed is 'minPercent', 'maxPercent', or both)",
             ],
         ),
         (

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::processes::{memory, operator};
+use crate::processes::{memory, operator, processor_time};
 use crate::running::disturbed;
 use crate::steps::{Steps, until};
 use crate::world::{PATIENCE, PIPELINE, World};
@@ -41,6 +41,12 @@ impl<'a> Audit<'a> {
         // The last line may be half written.
         let entries = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
         Ok(entries.filter(|entry| entry["stage"] == "ResponseComplete").collect())
+    }
+
+    /// How often the operator has read since, watches not counted.
+    fn reads(&self) -> Result<usize> {
+        let is_read = |entry: &&Value| matches!(entry["verb"].as_str(), Some("get" | "list")) && is_operators(entry);
+        Ok(self.entries()?.iter().filter(is_read).count())
     }
 
     /// The operator's writes since, by resource.
@@ -118,7 +124,8 @@ fn pipelines() -> usize {
 fn many(world: &World) -> Result<()> {
     let mut steps = Steps::begin("many");
     let count = pipelines();
-    let before = memory(operator(&world.cluster)?)?;
+    let process = operator(&world.cluster)?;
+    let before = (memory(process)?, processor_time(process)?);
     let audit = Audit::begin(&world.cluster)?;
     let names: Vec<String> = (0..count).map(|number| format!("many-{number:03}")).collect();
     // No node takes their pods, which are not what is measured.
@@ -135,15 +142,22 @@ fn many(world: &World) -> Result<()> {
     })?;
     steps.done(&format!("{count} pipelines carried out in {:?}", begun.elapsed()));
     std::thread::sleep(Duration::from_secs(20));
-    let made: usize = audit.writes()?.values().sum();
-    let memory_now = memory(operator(&world.cluster)?)?;
+    let per = |number: f64| number / count as f64;
+    let (writes, reads) = (audit.writes()?, audit.reads()?);
+    let now = (memory(process)?, processor_time(process)?);
     steps.done(&format!(
-        "{:.1} writes per pipeline; operator {before} MiB before, {memory_now} MiB now",
-        made as f64 / count as f64
+        "per pipeline {:.1} writes, {:.1} reads, {:.3} s of processor time; operator {} MiB before, {} MiB now; {writes:?}",
+        per(writes.values().sum::<usize>() as f64),
+        per(reads as f64),
+        per(now.1 - before.1),
+        before.0,
+        now.0,
     ));
     edits(world, &names, &mut steps)?;
-    quiet(world, &mut steps)?;
-    ensure!(memory_now < 256, "the operator has {memory_now} MiB, and its limit is 256");
+    quiet(world, process, &mut steps)?;
+    ensure!(operator(&world.cluster)? == process, "the operator was restarted");
+    let memory = memory(process)?;
+    ensure!(memory < 256, "the operator has {memory} MiB, and its limit is 256");
     Ok(())
 }
 
@@ -192,12 +206,18 @@ fn delays(entries: &[Value], namespace: &str) -> Result<BTreeMap<String, f64>> {
 }
 
 /// Counts the writes of all these pipelines once they have nothing more to say.
-fn quiet(world: &World, steps: &mut Steps) -> Result<()> {
+fn quiet(world: &World, process: u32, steps: &mut Steps) -> Result<()> {
     std::thread::sleep(Duration::from_secs(40));
-    let audit = Audit::begin(&world.cluster)?;
+    let (audit, before) = (Audit::begin(&world.cluster)?, processor_time(process)?);
     std::thread::sleep(rest());
-    let writes = audit.writes()?;
-    steps.done(&format!("writes in {:?} at rest: {writes:?}", rest()));
+    let (writes, reads) = (audit.writes()?, audit.reads()?);
+    let took = processor_time(process)? - before;
+    let share = 100.0 * took / rest().as_secs_f64();
+    steps.done(&format!(
+        "in {:?} at rest {reads} reads, {share:.1} % of a processor, {} MiB, and writes {writes:?}",
+        rest(),
+        memory(process)?
+    ));
     let without_lease: usize = writes.iter().filter(|(name, _)| *name != LEASE).map(|(_, count)| count).sum();
     ensure!(without_lease == 0, "{writes:?}");
     Ok(())

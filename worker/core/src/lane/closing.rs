@@ -26,7 +26,7 @@ impl Lane {
     }
 
     pub(super) fn apply(&mut self, decree: Decree, loud: bool, out: &mut Emissions) -> Result<(), Error> {
-        self.end_batch(decree.at, loud, out);
+        self.end_batch(decree.at, false, loud, out);
         self.batch_before = None;
         self.watermark = self.watermark.max(decree.watermark);
         self.seal(decree.at, loud, out)?;
@@ -46,17 +46,28 @@ impl Lane {
     /// Forgets the decrees that the anchor's watermark holds, so that they do not pile up (L8).
     pub(super) fn forget_decrees(&mut self) {
         if !self.decrees.is_empty() {
-            let anchor = self.anchor().offset;
-            self.decrees.retain(|decree| decree.at > anchor);
+            let (own, floor) = (self.own_anchor().offset, self.floor.offset);
+            // The committed anchor may be from before the decree at its very offset; to meet a decree twice changes nothing.
+            self.decrees.retain(|decree| decree.at > own && decree.at >= floor);
         }
     }
 
-    pub(super) fn end_batch(&mut self, end: Offset, loud: bool, out: &mut Emissions) {
-        self.batch_before = self.batch.as_ref().map(|batch| batch.key);
-        if let Some(batch) = self.batch.take()
-            && loud
-        {
-            out.items.push(Emission::Report(batch.report(&self.program.rules, end)));
+    /// Ends the open batch; `interval_over` says whether the next record lies in another interval of log time. What is replayed in
+    /// silence is in the committed volumes already.
+    pub(super) fn end_batch(&mut self, end: Offset, interval_over: bool, loud: bool, out: &mut Emissions) {
+        let Some(batch) = self.batch.take() else {
+            self.batch_before = None;
+            return;
+        };
+        let before = self.batch_before.replace(batch.key);
+        if loud {
+            let (key, records) = (batch.key, batch.verdicts.consumed());
+            let is_whole = interval_over && before.is_some_and(|before| before.0 != key.0);
+            let report = batch.report(&self.program.rules, end, is_whole.then_some(&self.volumes));
+            out.items.push(Emission::Report(report));
+            if is_whole {
+                self.volumes.push(records);
+            }
         }
     }
 
@@ -68,15 +79,15 @@ impl Lane {
         }
         let mut closed = Vec::new();
         for open in self.windows.close(until) {
-            if loud && open.window.start >= self.floor {
+            if loud && open.window.start >= self.windows_from {
                 let (partials, windows) = self.fold.partials(&open, at, &self.groups)?;
                 out.items.extend(partials.into_iter().map(Emission::Partial));
                 closed.extend(windows);
             }
             self.fold.release(&open);
         }
-        if loud && until > self.floor {
-            let after = self.sealed.max(self.floor);
+        if loud && until > self.windows_from {
+            let after = self.sealed.max(self.windows_from);
             out.items.push(Emission::Seal(Seal { after, until, at, closed }));
         }
         self.sealed = until;

@@ -102,7 +102,7 @@ impl Lane {
     #[inline]
     fn own(&mut self, row: usize, time: EventTime, pass: &mut Pass<'_>) -> Verdict {
         let verdict = self.remember(row, time, pass);
-        if time >= self.floor || self.program.windows.floor(time) >= self.floor {
+        if time >= self.windows_from || self.program.windows.floor(time) >= self.windows_from {
             return verdict;
         }
         self.late_row(row, time, pass);
@@ -164,7 +164,8 @@ impl Lane {
         }
         if self.batch.as_ref().is_none_or(|batch| !batch.holds(offset.0, log_time)) {
             self.count_rules(pass);
-            self.end_batch(offset, offset >= self.silent_until, &mut pass.out);
+            let interval_over = self.batch.as_ref().is_some_and(|batch| batch.is_past(log_time));
+            self.end_batch(offset, interval_over, offset >= self.silent_until, &mut pass.out);
             let anchor = self.windows.earliest(self.here(offset));
             let rules = self.program.rules.len();
             self.batch = Some(OpenBatch::new(&self.program.batch, rules, offset, LogTime(log_time), anchor));

@@ -89,6 +89,10 @@ impl LaneState {
         };
         let since: Vec<Decree> = progress.decrees.iter().filter(is_new).copied().collect();
         let history = since.iter().fold(self.history, History::with);
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is(crate::mutants::Mutant::StaleCheckpoint) {
+            return (self.position <= progress.position).then_some(since);
+        }
         let on_the_way = progress.anchor.offset < self.position && self.position <= progress.position;
         // A decree whose emissions may not have been sent must still be ahead, to send them.
         let unsent_ahead = !progress.decree_pending || since.last() == progress.decrees.last();
@@ -161,7 +165,9 @@ impl Lane {
         lane.batch_before = state.batch_before;
         lane.batch = state.batch.map(|batch| OpenBatch::of_state(&lane.program.batch, batch));
         lane.to_apply = to_apply.into();
-        lane.decrees = state.decrees;
+        // Decrees before the committed anchor are part of it.
+        let is_behind = |decree: &Decree| decree.at > progress.anchor.offset || progress.decrees.contains(decree);
+        lane.decrees = state.decrees.into_iter().filter(is_behind).collect();
         lane.history = state.history;
         for (window, content) in state.windows.into_iter().zip(contents) {
             let mut open = OpenWindow::new(window.window, window.first, window.anchor);

@@ -1,0 +1,59 @@
+//! What is committed and what the logs hold.
+
+use std::collections::BTreeMap;
+
+use plan::Plan;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
+use worker::client::{client, publish_group};
+use worker::progress::{Standing, published_until, standing};
+
+use super::{ASK, OutputView, PartitionView, members};
+
+/// Position and metadata that a group has committed for each partition of a topic.
+type Commits = BTreeMap<i32, (i64, String)>;
+
+/// The source partitions.
+pub(super) fn partitions(plan: &Plan) -> Result<Vec<PartitionView>, KafkaError> {
+    let asker: BaseConsumer = client(plan).set("group.id", &plan.name).create()?;
+    let commits = commits(&asker, &plan.source.topic, plan.source.partitions)?;
+    let owners = members::owners(&asker, plan);
+    let view = |partition: i32| {
+        let (low, end) = asker.fetch_watermarks(&plan.source.topic, partition, ASK)?;
+        let owner = owners.get(&partition).cloned();
+        let Some((position, metadata)) = commits.get(&partition) else {
+            return Ok(PartitionView { partition, owner, position: low, end, ..PartitionView::default() });
+        };
+        let Standing { watermark, sealed, latest, idle } = standing(plan, *position, metadata).unwrap_or_default();
+        let (position, end) = (*position, end.max(*position));
+        Ok(PartitionView { partition, owner, position, begun: true, end, watermark, sealed, latest, idle, open: None })
+    };
+    (0..plan.source.partitions as i32).map(view).collect()
+}
+
+/// The partitions of the partials topic.
+pub(super) fn outputs(plan: &Plan) -> Result<Vec<OutputView>, KafkaError> {
+    let asker: BaseConsumer = client(plan).set("group.id", publish_group(&plan.name)).create()?;
+    let commits = commits(&asker, &plan.partials_topic, plan.partials_partitions)?;
+    let view = |output: i32| {
+        let (low, end) = asker.fetch_watermarks(&plan.partials_topic, output, ASK)?;
+        let commit = commits.get(&output);
+        let until = commit.and_then(|(position, metadata)| published_until(*position, metadata));
+        let published_until = until.filter(|until| *until != i64::MIN);
+        let lag = end - commit.map_or(low, |(position, _)| *position).min(end);
+        Ok(OutputView { output, published_until, lag })
+    };
+    (0..plan.partials_partitions as i32).map(view).collect()
+}
+
+fn commits(asker: &BaseConsumer, topic: &str, partitions: u32) -> Result<Commits, KafkaError> {
+    let mut wanted = TopicPartitionList::new();
+    wanted.add_partition_range(topic, 0, partitions as i32 - 1);
+    let committed = asker.committed_offsets(wanted, ASK)?;
+    let of = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+        let Offset::Offset(position) = element.offset() else { return None };
+        Some((element.partition(), (position, element.metadata().to_owned())))
+    };
+    Ok(committed.elements().iter().filter_map(of).collect())
+}

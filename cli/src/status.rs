@@ -1,0 +1,216 @@
+//! `sluice status`: one screen about a running pipeline, in the words of the resource's conditions.
+
+use std::io::{self, Write};
+
+use comfy_table::{CellAlignment, Table, presets};
+use plan::{Plan, ThresholdPlan};
+use schemas::report::{Ledger, QualityReport, QualityState};
+use schemas::status::Reason;
+use thiserror::Error;
+
+use crate::dev::figures::grouped;
+use crate::generate::iso;
+use crate::observe::{ObserveError, PartitionView, View, WorkerArgs, observe};
+use crate::pipeline_at::{LoadError, PipelineArgs};
+
+/// Flags of `sluice status`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    at: PipelineArgs,
+    #[command(flatten)]
+    workers: WorkerArgs,
+    /// One JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why the verb failed.
+#[derive(Debug, Error)]
+pub enum StatusError {
+    /// The pipeline.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// What can be seen of it.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// The result cannot be written.
+    #[error("cannot write the result: {0}")]
+    Write(#[from] io::Error),
+    /// The result cannot be encoded. A bug.
+    #[error("cannot encode the result: {0}")]
+    Encode(#[from] serde_json::Error),
+}
+
+/// The verb.
+///
+/// # Errors
+/// The step that failed.
+pub fn run(args: &StatusArgs, out: &mut dyn Write) -> Result<(), StatusError> {
+    let plan = args.at.load()?;
+    let view = observe(&plan, &args.workers)?;
+    if args.json {
+        return Ok(writeln!(out, "{}", serde_json::to_string_pretty(&view)?)?);
+    }
+    tell(&plan, &view, out)?;
+    Ok(())
+}
+
+fn tell(plan: &Plan, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "pipeline '{}', revision {}\n", view.pipeline, plan.revision)?;
+    writeln!(out, "{}\n", conditions(view))?;
+    writeln!(out, "{}\n", partitions(&view.partitions))?;
+    for output in &view.outputs {
+        let until = time(output.published_until);
+        writeln!(
+            out,
+            "output {}: windows are published up to {until}; {} messages to take in",
+            output.output, output.lag
+        )?;
+    }
+    if let Some(quality) = &view.quality {
+        writeln!(out, "\n{}", rules(plan, quality))?;
+    }
+    if !view.workers.is_empty() {
+        writeln!(out, "\n{}", ledger(view))?;
+    }
+    Ok(())
+}
+
+/// One line per condition: its type, its answer, the reason and a message.
+fn conditions(view: &View) -> Table {
+    let mut table = table(&["CONDITION", "STATUS", "REASON", "MESSAGE"], &[]);
+    let (status, reason, message) = watermark(view);
+    table.add_row(["WatermarkAdvancing", status, reason, &message]);
+    let (status, reason, message) = quality(view.quality.as_ref());
+    table.add_row(["DataQualityHealthy", status, reason, &message]);
+    for report in &view.workers {
+        for trouble in &report.troubles {
+            let message = format!("{} since {}: {}", report.worker, iso(trouble.since), trouble.message);
+            table.add_row(["WorkersReady", "False", &trouble.reason, &message]);
+        }
+    }
+    for silent in &view.silent {
+        table.add_row(["WorkersReady", "Unknown", Reason::WorkerUnreachable.as_str(), silent]);
+    }
+    table
+}
+
+/// Who holds the watermark. One look cannot say whether it moves.
+fn watermark(view: &View) -> (&'static str, &'static str, String) {
+    if view.partitions.iter().all(|partition| partition.latest.is_none()) {
+        return ("True", Reason::NoRecordsYet.as_str(), "no record has been judged yet".to_owned());
+    }
+    let left: i64 = view.partitions.iter().map(PartitionView::lag).sum();
+    if left == 0 && view.partitions.iter().all(|partition| partition.idle) {
+        return ("True", Reason::Idle.as_str(), "nothing is left to be read".to_owned());
+    }
+    // One that is idle holds nobody up.
+    let Some(last) =
+        view.partitions.iter().filter(|partition| !partition.idle).min_by_key(|partition| partition.watermark)
+    else {
+        return (
+            "Unknown",
+            Reason::NotObserved.as_str(),
+            "every partition is idle, and there are records to read".to_owned(),
+        );
+    };
+    let owner = last.owner.as_deref().map_or_else(String::new, |owner| format!(" of {owner}"));
+    let (partition, at, lag) = (last.partition, time(last.watermark), grouped(left));
+    let message = format!("partition {partition}{owner} is the last one, at {at}; {lag} records are left to be read");
+    ("True", Reason::Advancing.as_str(), message)
+}
+
+fn quality(quality: Option<&QualityReport>) -> (&'static str, &'static str, String) {
+    match quality {
+        None => ("Unknown", Reason::NoBatchYet.as_str(), "no batch has been reported yet".to_owned()),
+        Some(quality) if quality.state == QualityState::Critical => {
+            let by_rule = quality.rules.iter().any(|rule| rule.standing.state == QualityState::Critical);
+            let reason = if by_rule { Reason::RuleViolated } else { Reason::UndecodableRecords };
+            ("False", reason.as_str(), quality.message.clone())
+        }
+        Some(quality) => {
+            let near =
+                if quality.message.is_empty() { "every rule is within its thresholds" } else { &quality.message };
+            ("True", Reason::WithinThresholds.as_str(), near.to_owned())
+        }
+    }
+}
+
+fn partitions(partitions: &[PartitionView]) -> Table {
+    let names =
+        ["PARTITION", "OWNER", "POSITION", "LAG", "WATERMARK", "SEALED", "LATEST EVENT", "IDLE", "OPEN WINDOWS"];
+    let mut table = table(&names, &[0, 2, 3, 8]);
+    for view in partitions {
+        let open = view.open.as_ref().map_or_else(|| "-".to_owned(), |open| open.len().to_string());
+        table.add_row([
+            view.partition.to_string(),
+            view.owner.clone().unwrap_or_else(|| "-".to_owned()),
+            grouped(view.position),
+            grouped(view.lag()),
+            time(view.watermark),
+            time(view.sealed),
+            time(view.latest),
+            if view.idle { "yes" } else { "no" }.to_owned(),
+            open,
+        ]);
+    }
+    table
+}
+
+/// The whole and each rule over the span, beside the thresholds.
+fn rules(plan: &Plan, quality: &QualityReport) -> Table {
+    let names = ["RULE", "EVALUATED", "VIOLATIONS", "PER MILLION", "WARNING", "CRITICAL", "STATE", "SINCE"];
+    let mut table = table(&names, &[1, 2, 3, 4, 5]);
+    let whole = ("(refused)", &quality.overall, plan.thresholds.overall);
+    let rules = quality.rules.iter().map(|rule| {
+        let planned = plan.rules.iter().find(|planned| planned.name == rule.name);
+        (rule.name.as_str(), &rule.standing, planned.map_or_else(ThresholdPlan::default, |planned| planned.threshold))
+    });
+    for (name, standing, threshold) in std::iter::once(whole).chain(rules) {
+        let limit = |limit: Option<u32>| limit.map_or_else(|| "-".to_owned(), grouped);
+        table.add_row([
+            name.to_owned(),
+            grouped(standing.evaluated),
+            grouped(standing.violations),
+            grouped(standing.per_million),
+            limit(threshold.warning),
+            limit(threshold.critical),
+            format!("{:?}", standing.state),
+            time(standing.since),
+        ]);
+    }
+    table
+}
+
+/// What the workers have judged since they took their partitions up.
+fn ledger(view: &View) -> Table {
+    let names = ["WORKER", "CONSUMED", "COUNTED", "DUPLICATE", "LATE", "FILTERED", "INVALID", "UNDECODABLE"];
+    let mut table = table(&names, &[1, 2, 3, 4, 5, 6, 7]);
+    for report in &view.workers {
+        let mut sum = Ledger::default();
+        report.partitions.iter().for_each(|partition| sum.add(&partition.ledger));
+        let counts = [sum.consumed, sum.counted, sum.duplicate, sum.late, sum.filtered, sum.invalid, sum.undecodable]
+            .map(grouped);
+        table.add_row(std::iter::once(report.worker.clone()).chain(counts));
+    }
+    table
+}
+
+/// A table without lines; numbers to the right.
+pub(crate) fn table(names: &[&str], numbers: &[usize]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(names);
+    for number in numbers {
+        if let Some(column) = table.column_mut(*number) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// A time, or that there is none.
+pub(crate) fn time(millis: Option<i64>) -> String {
+    millis.map_or_else(|| "-".to_owned(), iso)
+}

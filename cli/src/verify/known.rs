@@ -1,0 +1,111 @@
+//! What Kafka knows beside the records: the seals in the partials topic, and how far windows are published.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use plan::Plan;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
+use schemas::wire::{Content, KIND_HEADER, Record};
+use thiserror::Error;
+use worker::client::{client, publish_group};
+use worker::progress::published_until;
+use worker::recompute::Seen;
+
+use super::store::Store;
+use crate::stretch::{Stretch, StretchError};
+
+/// How long the broker may take for one answer.
+const ASK: Duration = Duration::from_secs(10);
+
+/// Why it cannot be known.
+#[derive(Debug, Error)]
+pub enum KnownError {
+    /// The partials topic.
+    #[error(transparent)]
+    Read(#[from] StretchError),
+    /// The commits.
+    #[error("cannot read the progress of group '{group}': {source}")]
+    Progress {
+        /// The group that publishes.
+        group: String,
+        /// Why.
+        source: KafkaError,
+    },
+}
+
+/// What is known.
+pub(super) struct KnownFacts {
+    seals: BTreeMap<i32, BTreeSet<Seen>>,
+    /// All seals of windows that start there or later are known; nothing: all.
+    complete_from: Option<i64>,
+    /// Windows that end by then are published, by output.
+    published_until: BTreeMap<i32, i64>,
+}
+
+impl KnownFacts {
+    /// What is known of a partition's watermark. Where seals are gone, the files say where it closed their windows.
+    pub(super) fn seen(&self, partition: i32, store: &Store) -> Vec<Seen> {
+        let mut seen = self.seals.get(&partition).cloned().unwrap_or_default();
+        if let Some(complete_from) = self.complete_from {
+            let files =
+                store.contributions().filter(|(start, _, of)| *start < complete_from && of.partition == partition);
+            seen.extend(files.map(|(_, end, of)| Seen { at: of.end, until: end }));
+        }
+        seen.into_iter().collect()
+    }
+
+    /// The seal that held at an offset of a partition, if that is known for sure: every later one is known, too.
+    pub(super) fn sealed(&self, partition: i32, low: i64) -> Option<i64> {
+        let before = self.seals.get(&partition).into_iter().flatten().filter(|seal| seal.at <= low);
+        let newest = before.map(|seal| seal.until).max();
+        newest.or(self.complete_from.is_none().then_some(i64::MIN))
+    }
+
+    /// Whether every decree that has a say in a window that starts there is known.
+    pub(super) fn decrees_of(&self, start: i64) -> bool {
+        self.complete_from.is_none_or(|from| from <= start)
+    }
+
+    /// Windows of `output` that end by then are published.
+    pub(super) fn published_until(&self, output: i32) -> Option<i64> {
+        self.published_until.get(&output).copied()
+    }
+}
+
+/// Reads all of it.
+pub(super) fn read(plan: &Plan) -> Result<KnownFacts, KnownError> {
+    let group = publish_group(&plan.name);
+    let published_until = published(plan, &group).map_err(|source| KnownError::Progress { group, source })?;
+    let stretch = Stretch::open(plan, &plan.partials_topic, None)?;
+    // Every output is told of every seal.
+    let whole = stretch.lows().values().any(|low| *low == 0);
+    let mut seals: BTreeMap<i32, BTreeSet<Seen>> = BTreeMap::new();
+    stretch.read(|message| {
+        if message.header(KIND_HEADER) != Some(b"seal") {
+            return;
+        }
+        if let Ok(Record { from, content: Content::Seal(body) }) =
+            Record::decode(message.value.as_deref().unwrap_or_default())
+        {
+            seals.entry(from.partition).or_default().insert(Seen { at: body.at, until: body.until });
+        }
+    })?;
+    let first = |partition: i32| seals.get(&partition).and_then(|seals| seals.iter().map(|seal| seal.until).min());
+    let complete_from = (0..plan.source.partitions as i32).map(|partition| first(partition).unwrap_or(i64::MAX)).max();
+    Ok(KnownFacts { complete_from: complete_from.filter(|_| !whole), seals, published_until })
+}
+
+/// How far each output is published, as far as that is committed.
+fn published(plan: &Plan, group: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
+    let asker: BaseConsumer = client(plan).set("group.id", group).create()?;
+    let mut wanted = TopicPartitionList::new();
+    wanted.add_partition_range(&plan.partials_topic, 0, plan.partials_partitions as i32 - 1);
+    let committed = asker.committed_offsets(wanted, ASK)?;
+    let until = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+        let Offset::Offset(position) = element.offset() else { return None };
+        Some((element.partition(), published_until(position, element.metadata())?))
+    };
+    Ok(committed.elements().iter().filter_map(until).collect())
+}

@@ -1,0 +1,141 @@
+//! Where the fuzzer begins: one good input per kind, made by the code that writes such bytes.
+
+use schemas::wire::{Content, Record, Sender};
+use stream_core::{Emission, EventTime, Lane, Offset, Progress};
+use worker::wire::{partial_content, report_body, seal_body};
+
+use crate::avro::framed;
+use crate::record::NOW;
+use crate::world::REVENUE;
+use crate::{checkpoint, joined};
+
+/// The first event: the log is written well after the last.
+const START: i64 = NOW - 3 * 3_600_000;
+
+/// Good inputs by probe and name.
+pub fn all() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let said = said();
+    let kind = |wanted: &str| -> Vec<Vec<u8>> {
+        let of_kind = said.iter().filter(|record| record.content.kind() == wanted);
+        of_kind.map(|record| record.encode().expect("it is written")).collect()
+    };
+    let all: Vec<Vec<u8>> = said.iter().map(|record| record.encode().expect("it is written")).collect();
+    let sale = sale(1, "eu", 1_999);
+    vec![
+        ("framing", "prefixed", [&[1, 0, 0, 0, 0, 1][..], &sale].concat()),
+        ("framing", "header-id", [&[3 | 5 << 2, 0, 0, 0, 0, 1][..], &sale].concat()),
+        ("framing", "header-guid", [&[3 | 17 << 2, 1][..], &[7; 16], &sale].concat()),
+        ("framing", "null", vec![0]),
+        ("avro", "flat", [&[0][..], &sale].concat()),
+        ("avro", "nested", [&[1][..], &nested_sale(1)].concat()),
+        ("avro", "flat-for-nested", [&[3][..], &sale].concat()),
+        ("partial", "one-partition", joined(&all)),
+        ("partial", "three-partitions", joined(&three_partitions(&said))),
+        ("partial", "partial", joined(&kind("partial"))),
+        ("partial", "seal", joined(&kind("seal"))),
+        ("report", "reports", joined(&kind("report"))),
+        ("checkpoint", "forty-records", checkpoint::seed()),
+        ("progress", "ingest-v2", at(1234, PROGRESS)),
+        ("progress", "ingest-v1", at(1234, OLD_PROGRESS)),
+        ("progress", "publish-v1", at(1234, OLD_PUBLISH_PROGRESS)),
+        ("progress", "publish-v2", at(1234, PUBLISH_PROGRESS)),
+    ]
+}
+
+const PROGRESS: &str = include_str!("../../tests/golden/progress-v2.txt");
+const OLD_PROGRESS: &str = include_str!("../../tests/golden/progress-v1.txt");
+const PUBLISH_PROGRESS: &str = include_str!("../../tests/golden/publish-progress-v2.txt");
+const OLD_PUBLISH_PROGRESS: &str = include_str!("../../tests/golden/publish-progress-v1.txt");
+
+fn at(position: i64, metadata: &str) -> Vec<u8> {
+    [&position.to_le_bytes()[..], metadata.trim_end().as_bytes()].concat()
+}
+
+/// What a lane of partition 0 says of an hour.
+fn said() -> Vec<Record> {
+    let mut lane = Lane::resume(REVENUE.program.clone(), &Progress::start(Offset(0))).expect("an empty lane");
+    let regions = ["eu", "us", "mars"];
+    let record = |number: i64| framed(1, &sale(number * 40, regions[number as usize % 3], 5), number);
+    let records: Vec<_> = (0..90).map(record).collect();
+    let mut said = REVENUE.feed(&mut lane, &records).items;
+    let last = lane.decree(EventTime(NOW)).expect("no sum overflows");
+    said.extend(last.emissions.items);
+    said.into_iter().map(said_as).collect()
+}
+
+fn said_as(emission: Emission) -> Record {
+    let content = match emission {
+        Emission::Partial(partial) => partial_content(&partial).expect("the rows are written"),
+        Emission::Seal(seal) => Content::Seal(seal_body(&seal, 0)),
+        Emission::Report(report) => Content::Report(report_body(&report, &REVENUE.plan)),
+    };
+    Record { from: Sender { partition: 0, incarnation: 1, revision: 1 }, content }
+}
+
+/// A fence, and the same from three partitions.
+fn three_partitions(said: &[Record]) -> Vec<Vec<u8>> {
+    let of = |partition: i32| {
+        let from = Sender { partition, incarnation: 1, revision: 1 };
+        let fence = Record { from, content: Content::Fence };
+        let said = said.iter().map(move |record| Record { from, content: record.content.clone() });
+        std::iter::once(fence).chain(said)
+    };
+    (0..3).flat_map(of).map(|record| record.encode().expect("it is written")).collect()
+}
+
+/// Event `number` of the quickstart's schema, `number` seconds after [`START`], as an Avro body.
+pub(crate) fn sale(number: i64, region: &str, cents: i64) -> Vec<u8> {
+    let mut body = Vec::new();
+    text(&mut body, &format!("event-{number}"));
+    text(&mut body, "usage");
+    long(&mut body, START + number * 1000);
+    long(&mut body, START + number * 1000 + 20);
+    long(&mut body, 1);
+    text(&mut body, "account-1");
+    long(&mut body, 0);
+    for value in ["pro", region, "EUR"] {
+        long(&mut body, 1);
+        text(&mut body, value);
+    }
+    long(&mut body, 1);
+    let bytes = cents.to_be_bytes();
+    long(&mut body, bytes.len() as i64);
+    body.extend(bytes);
+    body
+}
+
+/// The same with the fields of the nested schema before it.
+pub(crate) fn nested_sale(number: i64) -> Vec<u8> {
+    let mut body = Vec::new();
+    long(&mut body, 2);
+    text(&mut body, "one");
+    text(&mut body, "two");
+    long(&mut body, 0);
+    long(&mut body, 1);
+    text(&mut body, "clicks");
+    long(&mut body, 1);
+    body.extend(2.5_f64.to_le_bytes());
+    long(&mut body, 0);
+    long(&mut body, 2);
+    body.extend([1, 2, 3, 4, 5, 6]);
+    long(&mut body, 1);
+    body.push(1);
+    body.extend(1.5_f32.to_le_bytes());
+    body.extend(sale(number, "eu", 1_999));
+    body
+}
+
+fn text(body: &mut Vec<u8>, text: &str) {
+    long(body, text.len() as i64);
+    body.extend(text.bytes());
+}
+
+/// Avro 1.11.1 "Binary Encoding": zigzag, seven bits a byte, the smallest first.
+fn long(body: &mut Vec<u8>, value: i64) {
+    let mut left = (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned();
+    while left > 0x7f {
+        body.push(left as u8 | 0x80);
+        left >>= 7;
+    }
+    body.push(left as u8);
+}

@@ -1,0 +1,35 @@
+//! A partition of the source topic, and its ends.
+
+use stream_core::Offset;
+use worker::ingest::effects::Ends;
+
+use crate::sim::domain::Entry;
+
+/// A source partition.
+#[derive(Debug)]
+pub struct Source {
+    /// All records it will ever have.
+    pub entries: Vec<Entry>,
+    /// Where the log begins.
+    pub low: i64,
+    /// How many records it has now.
+    pub visible: usize,
+}
+
+impl Source {
+    /// The ends of the log. Aborted transactions leave gaps, at its end as well; an open one keeps records back.
+    pub fn ends(&self) -> Ends {
+        let next = self.entries.get(self.visible).map(|entry| entry.offset);
+        let behind = self.visible.checked_sub(1).map_or(self.low, |last| self.entries[last].offset + 1);
+        let stable = if self.visible.is_multiple_of(2) { next.unwrap_or(behind + 1) } else { behind };
+        let high = if self.visible % 5 == 3 { stable + 2 } else { stable };
+        Ends { low: Offset(self.low), stable: Offset(stable), high: Offset(high) }
+    }
+
+    /// The largest event time that may count among the records that are there, at the most.
+    pub fn newest(&self, max_future_skew: i64) -> Option<i64> {
+        let there = &self.entries[..self.visible];
+        let latest = there.iter().map(|entry| entry.log_time).max()? + max_future_skew;
+        there.iter().filter_map(|entry| entry.sale.as_ref()?.at).filter(|at| *at <= latest).max()
+    }
+}
