@@ -107,12 +107,13 @@ impl Output {
     }
 
     fn write_report(&mut self, publisher: &Publisher, partition: i32, body: &BatchBody) -> Result<(), PublishError> {
-        let report = table::report(&publisher.plan, partition, body)?;
-        write(publisher, &report)?;
-        self.files[1] = Some(report.path());
+        // The report is what a commit names: where it is, its samples must be too.
         if let Some(samples) = table::samples(&publisher.plan, partition, body)? {
             write(publisher, &samples)?;
         }
+        let report = table::report(&publisher.plan, partition, body)?;
+        write(publisher, &report)?;
+        self.files[1] = Some(report.path());
         self.reports += 1;
         self.days.insert(partition, body.first_log_time.div_euclid(DAY));
         Ok(())
