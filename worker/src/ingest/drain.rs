@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use stream_core::{EventTime, Progress, Windows};
 
 use super::Shared;
-use crate::progress::decode;
 
 /// What is to be done.
 pub enum Step {
@@ -58,15 +57,8 @@ impl Drain {
     /// The Progress of each partition, when all have one. A broker that does not answer is asked again.
     fn committed(&self, shared: &Shared) -> Option<Vec<Progress>> {
         let partitions: Vec<i32> = self.ends.keys().copied().collect();
-        let committed = shared.broker.committed(&partitions).ok()?;
-        committed
-            .into_iter()
-            .map(|commit| {
-                commit.and_then(|commit| {
-                    decode(commit.position, &commit.metadata).ok().map(|committed| committed.progress)
-                })
-            })
-            .collect()
+        let committed = shared.committed(&partitions).ok()?;
+        committed.into_iter().map(|committed| committed.map(|committed| committed.progress)).collect()
     }
 }
 

@@ -13,7 +13,7 @@ use stream_core::{EventTime, Offset, Windows};
 use super::effects::Now;
 use super::partition::Owned;
 use super::{IngestError, Shared};
-use crate::progress::{CommittedProgress, decode};
+use crate::progress::CommittedProgress;
 
 /// Least time between two looks, milliseconds.
 const LOOK: u64 = 250;
@@ -68,11 +68,7 @@ impl Idleness {
     /// The watermark that idle partitions may be raised to, from what all partitions have committed.
     pub(super) fn target(&mut self, shared: &Shared, now: Now) -> Result<Option<EventTime>, IngestError> {
         let all: Vec<i32> = (0..shared.topology.partitions() as i32).collect();
-        let committed = shared.broker.committed(&all)?;
-        let committed: Vec<Option<CommittedProgress>> = committed
-            .into_iter()
-            .map(|commit| commit.and_then(|commit| decode(commit.position, &commit.metadata).ok()))
-            .collect();
+        let committed = shared.committed(&all)?;
         let grid = &shared.program.windows;
         if let Some(least) = least_busy(&committed) {
             self.all = None;

@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use schemas::wire;
-use stream_core::{LogTime, Offset, Point, Program, Refused, Undecodable};
+use stream_core::{Offset, Point, Program, Refused};
 
 use super::IngestError;
 use super::effects::{Broker, Commit, Ends, Read, Reader};
@@ -218,13 +218,10 @@ impl Reader for KafkaReader {
             return Ok(Read { rows, offsets, log_times, undecodable, end: Offset(end) });
         }
         status.recovered(&task);
-        let Decoded { batch, offsets, log_times, undecodable } = self.decode(count)?;
-        let undecodable = undecodable.into_iter().map(|bad| Undecodable {
-            offset: Offset(bad.offset),
-            log_time: LogTime(bad.log_time),
-            reason: format!("{}: {}", bad.reason.code(), bad.reason),
-        });
-        Ok(Read { rows: batch, offsets, log_times, undecodable: undecodable.collect(), end: Offset(end) })
+        let decoded = self.decode(count)?;
+        let undecodable = decoded.poison();
+        let Decoded { batch, offsets, log_times, .. } = decoded;
+        Ok(Read { rows: batch, offsets, log_times, undecodable, end: Offset(end) })
     }
 
     fn dead_letter(&self, program: &Program, refused: &Refused) -> Result<(), IngestError> {

@@ -7,14 +7,12 @@ use schemas::report::{OutputReport, WaitingWindow};
 use schemas::wire::{BatchBody, Content, Record, Sender};
 use stream_core::{Collector, EventTime, Message, Offset, Partition, Program, Published};
 
+use super::reports::DAY;
 use super::table::{self, Table, gold_prefix};
 use super::{PublishError, Publisher};
 use crate::progress::CommittedPublish;
 use crate::stop::Backoff;
 use crate::wire::{PartialError, read_partial, read_seal};
-
-/// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
 
 /// The state of one partition.
 pub(super) struct Output {
