@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use cli::generate::{Generator, Options, SchemaIds};
 use plan::Plan;
-use stream_core::{Fetch, Lane, LogTime, Offset, Progress, Undecodable};
-use worker::decode::{Decoded, Decoder, Framed, LogClock, WriterSchema};
+use stream_core::{Fetch, Lane, Offset, Progress};
+use worker::decode::{Decoder, Framed, LogClock, WriterSchema};
 use worker::source::batch::{Timestamp, TimestampKind};
 
 use crate::cpu;
@@ -64,7 +64,7 @@ pub fn run(plan: &Plan, count: u64, partitions: u32, fetch: usize) -> anyhow::Re
         for records in log.chunks(fetch) {
             let started = cpu::thread();
             let taken = decoder.decode(records, &mut clock)?;
-            let undecodable = undecodable(&taken);
+            let undecodable = taken.poison();
             let decoded_at = cpu::thread();
             lane.feed(&Fetch {
                 rows: &taken.batch,
@@ -81,15 +81,6 @@ pub fn run(plan: &Plan, count: u64, partitions: u32, fetch: usize) -> anyhow::Re
         }
     }
     Ok(measured)
-}
-
-pub(crate) fn undecodable(decoded: &Decoded) -> Vec<Undecodable> {
-    let bad = decoded.undecodable.iter().map(|bad| Undecodable {
-        offset: Offset(bad.offset),
-        log_time: LogTime(bad.log_time),
-        reason: bad.reason.to_string(),
-    });
-    bad.collect()
 }
 
 fn generate(count: u64, partitions: u32) -> anyhow::Result<Vec<Vec<Held>>> {

@@ -15,7 +15,7 @@ use worker::checkpoint::{Keeper, LocalVolume};
 use worker::decode::{Decoder, LogClock, WriterSchema};
 
 use crate::cpu::thread;
-use crate::memory::{Held, undecodable};
+use crate::memory::Held;
 
 /// Records between two checkpoints.
 const NEW: u64 = 10_000;
@@ -137,7 +137,7 @@ impl Log {
             rows: &taken.batch,
             offsets: &taken.offsets,
             log_times: &taken.log_times,
-            undecodable: &undecodable(&taken),
+            undecodable: &taken.poison(),
             end: Offset(self.next),
         })?;
         Ok(())

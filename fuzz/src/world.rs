@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use plan::Plan;
 use schemas::spec::AnalyticsPipeline;
-use stream_core::{Emissions, Fetch, Lane, LogTime, Offset, Program, Undecodable};
+use stream_core::{Emissions, Fetch, Lane, Offset, Program};
 use worker::decode::{Decoded, Decoder, LogClock, WriterSchema, WriterSchemas};
 
 use crate::record::Held;
@@ -69,14 +69,8 @@ impl World {
     /// Decodes and feeds a fetch.
     pub fn feed(&self, lane: &mut Lane, records: &[Held]) -> Emissions {
         let decoded = self.decode(records);
-        let undecodable = decoded.undecodable.iter().map(|bad| Undecodable {
-            offset: Offset(bad.offset),
-            log_time: LogTime(bad.log_time),
-            reason: bad.reason.to_string(),
-        });
-        let undecodable: Vec<_> = undecodable.collect();
         let end = Offset(records.last().map_or(lane.position().0, |last| last.offset + 1));
         let (rows, offsets, log_times) = (&decoded.batch, &decoded.offsets, &decoded.log_times);
-        lane.feed(&Fetch { rows, offsets, log_times, undecodable: &undecodable, end }).expect("the rows fit")
+        lane.feed(&Fetch { rows, offsets, log_times, undecodable: &decoded.poison(), end }).expect("the rows fit")
     }
 }

@@ -14,8 +14,8 @@ use parquet::errors::ParquetError;
 use plan::Plan;
 use schemas::epochs::Epochs;
 use stream_core::{
-    Collector, CollectorProgress, Emission, EventTime, Fetch, Lane, LogTime, Message, Offset, Partition, Program,
-    Progress, Published, Seal, Topology, Undecodable, Window,
+    Collector, CollectorProgress, Emission, EventTime, Fetch, Lane, Message, Offset, Partition, Program, Progress,
+    Published, Seal, Topology, Window,
 };
 use thiserror::Error;
 
@@ -256,13 +256,7 @@ impl<S: WriterSchemas> Replay<S> {
     ) -> Result<(), RecomputeError> {
         let Some(last) = records.last().filter(|_| !self.halted) else { return Ok(()) };
         let decoded = self.decoder.decode(records, &mut self.clock)?;
-        let bad = decoded.undecodable.iter().map(|bad| Undecodable {
-            offset: Offset(bad.offset),
-            log_time: LogTime(bad.log_time),
-            reason: String::new(),
-        });
-        let undecodable: Vec<_> = bad.collect();
-        let log_time = decoded.log_times.first().copied().max(undecodable.first().map(|bad| bad.log_time.0));
+        let log_time = decoded.log_times.first().copied().max(decoded.undecodable.first().map(|bad| bad.log_time));
         // Nor was it further ahead of the log time than is allowed, which rises.
         if let (Some(lost), Some(log_time), None) = (&mut self.lost, log_time, self.first_log_time) {
             let most = program.windows.ceil(EventTime(log_time.saturating_add(program.max_future_skew)));
@@ -273,7 +267,7 @@ impl<S: WriterSchemas> Replay<S> {
             rows: &decoded.batch,
             offsets: &decoded.offsets,
             log_times: &decoded.log_times,
-            undecodable: &undecodable,
+            undecodable: &decoded.poison(),
             end: Offset(last.offset() + 1),
         })?;
         self.halted = emissions.halt.is_some();

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use plan::Plan;
 use schemas::report::Ledger;
 use schemas::wire::{RuleBody, SampleBody};
-use stream_core::{
-    Emission, Emissions, EventTime, Fetch, Lane, LogTime, Offset, Point, Program, Progress, Undecodable,
-};
+use stream_core::{Emission, Emissions, EventTime, Fetch, Lane, Offset, Point, Program, Progress};
 use thiserror::Error;
 
 use crate::decode::{DecodeError, Decoder, Framed, LogClock, WriterSchemas};
@@ -91,17 +89,11 @@ impl<S: WriterSchemas> Trial<S> {
             return Ok(());
         }
         let decoded = self.decoder.decode(records, &mut self.clock)?;
-        let bad = decoded.undecodable.iter().map(|bad| Undecodable {
-            offset: Offset(bad.offset),
-            log_time: LogTime(bad.log_time),
-            reason: format!("{}: {}", bad.reason.code(), bad.reason),
-        });
-        let undecodable: Vec<_> = bad.collect();
         let emissions = self.lane.feed(&Fetch {
             rows: &decoded.batch,
             offsets: &decoded.offsets,
             log_times: &decoded.log_times,
-            undecodable: &undecodable,
+            undecodable: &decoded.poison(),
             end: Offset(last.offset() + 1),
         })?;
         self.note(&emissions);

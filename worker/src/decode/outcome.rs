@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use stream_core::{LogTime, Offset};
 use thiserror::Error;
 
 use super::RegistryUnreachable;
@@ -22,6 +23,16 @@ pub struct Decoded {
 }
 
 impl Decoded {
+    /// The records that are not rows, as a lane takes them: the reason with its code, as it stands in the dead letter.
+    pub fn poison(&self) -> Vec<stream_core::Undecodable> {
+        let of = |bad: &Undecodable| stream_core::Undecodable {
+            offset: Offset(bad.offset),
+            log_time: LogTime(bad.log_time),
+            reason: format!("{}: {}", bad.reason.code(), bad.reason),
+        };
+        self.undecodable.iter().map(of).collect()
+    }
+
     /// Where in the fetch row `row` came from.
     pub fn fetch_index(&self, row: usize) -> usize {
         // `index - i` is the number of rows before the i-th undecodable record, and it never falls.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use stream_core::{EventTime, Progress, Targets, Windows};
 
 use super::Shared;
-use crate::progress::{CommittedProgress, decode};
+use crate::progress::CommittedProgress;
 
 /// What is to be done.
 pub enum Step {
@@ -59,11 +59,8 @@ impl Drain {
     /// The Progress of each partition, when all have one. A broker that does not answer is asked again.
     fn committed(&self, shared: &Shared) -> Option<Vec<CommittedProgress>> {
         let partitions: Vec<i32> = self.ends.keys().copied().collect();
-        let committed = shared.broker.committed(&partitions).ok()?;
-        committed
-            .into_iter()
-            .map(|commit| commit.and_then(|commit| decode(commit.position, &commit.metadata).ok()))
-            .collect()
+        let committed = shared.committed(&partitions).ok()?;
+        committed.into_iter().collect()
     }
 }
 

@@ -13,7 +13,7 @@ use stream_core::{EventTime, Offset, Program, Progress, Targets};
 use super::effects::Now;
 use super::partition::Owned;
 use super::{IngestError, Shared};
-use crate::progress::{CommittedProgress, decode};
+use crate::progress::CommittedProgress;
 
 /// Least time between two looks, milliseconds.
 const LOOK: u64 = 250;
@@ -74,11 +74,7 @@ impl Idleness {
     /// The watermarks that idle partitions may be raised to, from what all partitions have committed.
     pub(super) fn target(&mut self, shared: &Shared, now: Now) -> Result<Option<Targets>, IngestError> {
         let all: Vec<i32> = (0..shared.topology.partitions() as i32).collect();
-        let committed = shared.broker.committed(&all)?;
-        let committed: Vec<Option<CommittedProgress>> = committed
-            .into_iter()
-            .map(|commit| commit.and_then(|commit| decode(commit.position, &commit.metadata).ok()))
-            .collect();
+        let committed = shared.committed(&all)?;
         let in_now = |committed: &CommittedProgress| in_now(shared, committed);
         let in_before = |committed: &CommittedProgress| in_before(shared, committed);
         if let (Some(now_least), Some(before_least)) =

@@ -10,7 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use schemas::wire;
-use stream_core::{LogTime, Offset, Point, Program, Refused, Undecodable};
+use stream_core::{LogTime, Offset, Point, Program, Refused};
 
 use super::IngestError;
 use super::effects::{Broker, Commit, Ends, Read, Reader, Records};
@@ -275,13 +275,10 @@ fn decode(
     }
 }
 
-fn records(Decoded { batch, offsets, log_times, undecodable }: Decoded) -> Records {
-    let undecodable = undecodable.into_iter().map(|bad| Undecodable {
-        offset: Offset(bad.offset),
-        log_time: LogTime(bad.log_time),
-        reason: format!("{}: {}", bad.reason.code(), bad.reason),
-    });
-    Records { rows: batch, offsets, log_times, undecodable: undecodable.collect() }
+fn records(decoded: Decoded) -> Records {
+    let undecodable = decoded.poison();
+    let Decoded { batch, offsets, log_times, .. } = decoded;
+    Records { rows: batch, offsets, log_times, undecodable }
 }
 
 fn reason_of(error: &FetchError) -> &'static str {

@@ -28,6 +28,7 @@ use crate::checkpoint::Volume;
 use crate::decode::DecodeError;
 use crate::meaning::Previous;
 use crate::produce::ProduceError;
+use crate::progress::{CommittedProgress, decode};
 use crate::quality::Quality;
 use crate::source::SourceError;
 use crate::status::Status;
@@ -41,7 +42,7 @@ pub(crate) use refused::words;
 pub(crate) use group::GroupTask;
 pub(crate) use kafka::Kafka;
 
-use effects::Broker;
+use effects::{Broker, Commit};
 
 /// Ingest cannot go on.
 #[derive(Debug, Error)]
@@ -190,4 +191,12 @@ pub struct Shared {
     pub stop: Stop,
     /// How ingest runs.
     pub settings: Settings,
+}
+
+impl Shared {
+    /// What is committed for these partitions, in their order; nothing where that cannot be read.
+    fn committed(&self, partitions: &[i32]) -> Result<Vec<Option<CommittedProgress>>, IngestError> {
+        let read = |commit: Commit| decode(commit.position, &commit.metadata).ok();
+        Ok(self.broker.committed(partitions)?.into_iter().map(|commit| commit.and_then(read)).collect())
+    }
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use plan::Plan;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use stream_core::Offset;
 
 use super::PublishError;
 use super::effects::Commits;
 use crate::client::client;
-use crate::source::{close_within, commit_within};
+use crate::source::{close_within, commit_within, committed_of};
 
 /// How long a request to the broker may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,7 +61,11 @@ impl Commits for Partials {
             wanted.add_partition(&self.topic, *output);
         }
         let committed = self.consumer.committed_offsets(wanted, TIMEOUT)?;
-        outputs.iter().map(|output| said_of(&committed, &self.topic, *output)).collect()
+        let find = |output: &i32| {
+            let found = committed_of(&committed, &self.topic, *output)?;
+            Ok(found.map(|(position, metadata)| (Offset(position), metadata)))
+        };
+        outputs.iter().map(find).collect()
     }
 
     fn low(&self, output: i32) -> Result<Offset, KafkaError> {
@@ -76,32 +80,5 @@ impl Commits for Partials {
             element.set_metadata(metadata);
         }
         commit_within(&self.consumer, &list, TIMEOUT)
-    }
-}
-
-/// What an answer about commits says of a partition. An error that stands beside the partition is none of "nothing is committed".
-fn said_of(committed: &TopicPartitionList, topic: &str, output: i32) -> Result<Option<(Offset, String)>, KafkaError> {
-    let element = committed.find_partition(topic, output);
-    let element = element.ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition))?;
-    element.error()?;
-    Ok(match element.offset() {
-        KafkaOffset::Offset(position) => Some((Offset(position), element.metadata().to_owned())),
-        _ => None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_an_answer_does_not_hold_is_not_taken_for_nothing_committed() {
-        let mut answer = TopicPartitionList::new();
-        answer.add_partition_offset("partials", 0, KafkaOffset::Offset(7)).expect("a valid offset");
-        answer.add_partition("partials", 1);
-        assert_eq!(said_of(&answer, "partials", 0), Ok(Some((Offset(7), String::new()))));
-        assert_eq!(said_of(&answer, "partials", 1), Ok(None));
-        let absent = Err(KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition));
-        assert_eq!(said_of(&answer, "partials", 2), absent);
     }
 }

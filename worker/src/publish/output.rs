@@ -8,14 +8,12 @@ use schemas::report::{OutputReport, WaitingWindow};
 use schemas::wire::{BatchBody, Content, Record, Sender};
 use stream_core::{Collector, CollectorProgress, EventTime, Message, Offset, Partition, Program, Published};
 
+use super::reports::DAY;
 use super::table::{self, Table, gold_prefix};
 use super::{PublishError, Publisher};
 use crate::progress::CommittedPublish;
 use crate::stop::Backoff;
 use crate::wire::{PartialError, read_partial, read_seal};
-
-/// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
 
 /// The state of one partition.
 pub(super) struct Output {
@@ -158,12 +156,13 @@ impl Output {
     fn write_report(&mut self, publisher: &Publisher, from: Sender, body: &BatchBody) -> Result<(), PublishError> {
         let previous = publisher.previous.as_ref().filter(|previous| previous.plan.revision == from.revision);
         let plan = previous.map_or(&publisher.plan, |previous| &previous.plan);
-        let report = table::report(plan, from.partition, body)?;
-        write(publisher, &report)?;
-        self.files[1] = Some(report.path());
+        // The report is what a commit names: where it is, its samples must be too.
         if let Some(samples) = table::samples(plan, from.partition, body)? {
             write(publisher, &samples)?;
         }
+        let report = table::report(plan, from.partition, body)?;
+        write(publisher, &report)?;
+        self.files[1] = Some(report.path());
         self.reports += 1;
         self.days.insert(from.partition, body.first_log_time.div_euclid(DAY));
         Ok(())

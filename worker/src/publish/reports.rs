@@ -21,7 +21,7 @@ use super::store::{Store, StoreError, Written};
 use super::table::{encode, instant};
 
 /// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
+pub(super) const DAY: i64 = 86_400_000;
 /// A partition that has reported nothing for this long is not waited for.
 const SILENT: i64 = 7 * DAY;
 /// Below the pipeline's folder: what is rolled up, and the file of each batch there. Samples go first: of their batches the

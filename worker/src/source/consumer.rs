@@ -15,6 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::batch::PartitionQueue;
 use super::commit::commit_within;
+use super::committed::committed_of;
 use super::error::{SourceError, classify, is_behind_the_group};
 use super::link::Link;
 use super::membership::{Membership, SourceEvent};
@@ -205,14 +206,8 @@ impl Consumer {
         let list = self.base.committed_offsets(list, wait).map_err(failed)?;
         self.base.context().answered();
         let find = |partition: &i32| {
-            let element = list.find_partition(&self.topic, *partition);
-            let element = element.ok_or_else(|| failed(KafkaError::OffsetFetch(Code::UnknownPartition)))?;
-            element.error().map_err(failed)?;
-            let offset = match element.offset() {
-                Offset::Offset(offset) => Some(offset),
-                _ => None,
-            };
-            Ok(Committed { partition: *partition, offset, metadata: element.metadata().to_owned() })
+            let (offset, metadata) = committed_of(&list, &self.topic, *partition).map_err(failed)?.unzip();
+            Ok(Committed { partition: *partition, offset, metadata: metadata.unwrap_or_default() })
         };
         partitions.iter().map(find).collect()
     }

@@ -6,6 +6,7 @@
 
 pub mod batch;
 mod commit;
+mod committed;
 mod consumer;
 mod error;
 mod link;
@@ -14,6 +15,7 @@ mod settings;
 mod topic_id;
 
 pub use commit::commit_within;
+pub use committed::committed_of;
 pub use consumer::{Committed, Consumer, Watermarks, close_within};
 pub use error::{SourceError, WhoActs, classify};
 pub use link::{Link, plain};
