@@ -104,6 +104,7 @@ impl Desk {
     /// Takes in what a watch tells.
     fn told(&self, kind: Kind, event: Event<DynamicObject>) -> Event<Object> {
         self.telemetry.reached();
+        self.telemetry.watch_refused(kind.as_str(), None);
         let event = each(event, |dynamic| object(kind, dynamic));
         if let Event::Delete(gone) = &event {
             self.memory.forget(gone.uid());
@@ -113,9 +114,29 @@ impl Desk {
     }
 
     fn broke_off(&self, kind: Kind, error: &watcher::Error) {
-        tracing::warn!(kind = kind.as_str(), %error, "the watch broke off");
         self.telemetry.watch_error(kind.as_str());
+        match refusal(error) {
+            Some(words) => {
+                tracing::error!(kind = kind.as_str(), error = words, "a right is missing: nothing is done without it");
+                self.telemetry.watch_refused(kind.as_str(), Some(words.to_owned()));
+            }
+            None => tracing::warn!(kind = kind.as_str(), %error, "the watch broke off"),
+        }
     }
+}
+
+/// What the API server says when it forbids a watch: who may not do what.
+fn refusal(error: &watcher::Error) -> Option<&str> {
+    use kube::Error::Api;
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    let (InitialListFailed(Api(status))
+    | WatchStartFailed(Api(status))
+    | WatchFailed(Api(status))
+    | WatchError(status)) = error
+    else {
+        return None;
+    };
+    (status.code == 403).then_some(&status.message)
 }
 
 /// The same event about another form of the object.
@@ -178,6 +199,7 @@ async fn watch_monitors(desk: Desk, tell: UnboundedSender<ObjectRef<Known>>) {
         if serves(&desk.client, Kind::ServiceMonitor).await == Ok(true) {
             watch(desk.clone(), Kind::ServiceMonitor, tell.clone()).await;
             desk.cache.unknown(Kind::ServiceMonitor);
+            desk.telemetry.watch_refused(Kind::ServiceMonitor.as_str(), None);
         }
         tokio::time::sleep(ASK_EVERY).await;
     }

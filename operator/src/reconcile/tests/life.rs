@@ -214,7 +214,7 @@ fn partitions_grow_at_a_boundary_that_the_workers_know_first() {
     world.edit(|pipeline| pipeline["spec"]["source"]["topic"]["partitions"] = json!(5));
     once(&world);
     let epochs = config(&world).config.expect("it is ours").epochs;
-    // The latest event lies on a boundary, and its window is the one that begins there.
+    // The latest event lies on a boundary, and a minute later, when the workers have ended, is still in the window that begins there.
     let topology: Vec<_> = epochs.topology.iter().map(|epoch| (epoch.from, epoch.partitions)).collect();
     assert_eq!(topology, [(None, 3), (Some(LATEST + 300_000), 5)]);
     assert_eq!(world.lock().topics["sales.events.v1"].partitions, 3, "no worker knows of them yet");
@@ -222,6 +222,26 @@ fn partitions_grow_at_a_boundary_that_the_workers_know_first() {
     world.kubernetes();
     converge(&world);
     assert_eq!(world.lock().topics["sales.events.v1"].partitions, 5);
+    assert!(world.condition("Ready").starts_with("True"), "{}", world.condition("Ready"));
+}
+
+#[test]
+fn a_boundary_that_is_overtaken_before_the_topic_grows_is_moved() {
+    let world = running();
+    world.edit(|pipeline| pipeline["spec"]["source"]["topic"]["partitions"] = json!(5));
+    once(&world);
+    // The restart takes an hour, in which the old workers go on publishing.
+    world.lock().latest = Some(LATEST + 3_600_000);
+    world.lock().later = 2 * 3_600_000;
+    once(&world);
+    let boundary = |world: &MemoryWorld| {
+        let epochs = config(world).config.expect("it is ours").epochs;
+        epochs.topology.last().map(|epoch| (epoch.from, epoch.partitions))
+    };
+    let moved = Some((Some(LATEST + 3_900_000), 5));
+    assert_eq!((boundary(&world), world.lock().topics["sales.events.v1"].partitions), (moved, 3));
+    converge(&world);
+    assert_eq!((boundary(&world), world.lock().topics["sales.events.v1"].partitions), (moved, 5));
     assert!(world.condition("Ready").starts_with("True"), "{}", world.condition("Ready"));
 }
 

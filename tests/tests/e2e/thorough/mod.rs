@@ -2,6 +2,7 @@
 
 mod changes;
 mod kills;
+mod meaning;
 mod registry;
 mod steady;
 mod volumes;
