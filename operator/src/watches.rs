@@ -115,13 +115,12 @@ impl Desk {
 
     fn broke_off(&self, kind: Kind, error: &watcher::Error) {
         self.telemetry.watch_error(kind.as_str());
-        match refusal(error) {
-            Some(words) => {
-                tracing::error!(kind = kind.as_str(), error = words, "a right is missing: nothing is done without it");
-                self.telemetry.watch_refused(kind.as_str(), Some(words.to_owned()));
-            }
-            None => tracing::warn!(kind = kind.as_str(), %error, "the watch broke off"),
-        }
+        let Some(words) = refusal(error) else {
+            tracing::warn!(kind = kind.as_str(), %error, "the watch broke off");
+            return;
+        };
+        tracing::error!(kind = kind.as_str(), error = words, "a right is missing: nothing is done without it");
+        self.telemetry.watch_refused(kind.as_str(), Some(words.to_owned()));
     }
 }
 

@@ -196,6 +196,21 @@ fn an_image_that_cannot_be_pulled_is_told_and_the_pods_are_replaced_when_it_is_c
 }
 
 #[test]
+fn workers_that_are_taken_away_are_told_before() {
+    let world = running();
+    world.edit(|pipeline| pipeline["spec"]["workers"]["replicas"] = json!(3));
+    converge(&world);
+    world.writes();
+    world.edit(|pipeline| pipeline["spec"]["workers"]["replicas"] = json!(2));
+    once(&world);
+    let writes: Vec<String> =
+        world.writes().into_iter().filter(|write| !write.starts_with("tell") && write != "status").collect();
+    let ip = world.object(Kind::Pod, "revenue-5m-2").expect("it ends later")["status"]["podIP"].clone();
+    let farewell = format!("farewell {}", ip.as_str().expect("an IP"));
+    assert_eq!(writes, [farewell.as_str(), "apply StatefulSet revenue-5m"]);
+}
+
+#[test]
 fn volumes_grow_before_the_stateful_set_which_leaves_its_pods() {
     let world = running();
     let pod = world.object(Kind::Pod, "revenue-5m-0");
