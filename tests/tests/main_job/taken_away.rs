@@ -25,7 +25,7 @@ fn a_worker_that_is_taken_away_leaves_its_partitions_at_once() -> Result<()> {
     let config = |number: u32| Config {
         static_member: true,
         publishes: number == 0,
-        ..Config::new(plan.clone(), &format!("revenue-5m-{number}"))
+        ..Config::new(plan.clone(), format!("revenue-5m-{number}"))
     };
     let address: SocketAddr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let (stays, goes) = (Worker::start(config(0))?, Worker::start(Config { http: Some(address), ..config(1) })?);
