@@ -104,7 +104,10 @@ impl Desk {
     /// Takes in what a watch tells.
     fn told(&self, kind: Kind, event: Event<DynamicObject>) -> Event<Object> {
         self.telemetry.reached();
-        self.telemetry.watch_refused(kind.as_str(), None);
+        // A list that is only begun may still be refused.
+        if !matches!(event, Event::Init) {
+            self.telemetry.watch_refused(kind.as_str(), None);
+        }
         let event = each(event, |dynamic| object(kind, dynamic));
         if let Event::Delete(gone) = &event {
             self.memory.forget(gone.uid());
