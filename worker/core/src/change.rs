@@ -125,8 +125,6 @@ impl Lanes {
     pub fn feed(&mut self, now: &Fetch<'_>, before: Option<&Fetch<'_>>) -> Result<Said, Error> {
         let mut said = Said::default();
         let mut fed = false;
-        // On a partition that joined at the boundary nothing is left of the meaning before.
-        self.turn(&mut said);
         while let (Some(both), Some(fetch)) = (&mut self.before, before) {
             let from = both.lane.position().min(self.now.position());
             if from >= now.end && fed {
