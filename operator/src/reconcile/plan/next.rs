@@ -8,10 +8,14 @@ use schemas::epochs::{Epochs, PreviousMeaning, TopologyEpoch};
 use schemas::spec::{AnalyticsPipelineSpec, OnViolation, Rule};
 use schemas::status::Reason;
 
-use super::boundary::{Boundary, HANDOVER, boundary, is_overtaken, is_published, on_both_grids};
+use super::boundary::{Boundary, HANDOVER, boundary, is_overtaken, is_published, on_both_grids, window_after};
 use super::config::{Config, Stored};
 use super::{Facts, Held, SchemaVerdict};
 use crate::reconcile::validate::Valid;
+
+/// How long workers of the meaning before may live on after a boundary was decided, milliseconds: the pods are asked to end one after
+/// the other.
+const ENDING: i64 = 120_000;
 
 /// What the workers should run.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,10 +97,15 @@ fn successor(valid: &Valid, running: &Config, facts: &Facts<'_>) -> Result<Epoch
         Boundary::At(from) => epochs.topology.last().and_then(|last| last.from).map_or(from, |last| from.max(last)),
     };
     if grows {
+        // A partition that joins in the middle of a change joins the new meaning alone, whose grid the boundary lies on.
+        let from = epochs.previous.as_ref().map_or(from, |previous| from.max(previous.until));
         grow(&mut epochs.topology, partitions, new.source.topic.partitions, from);
     }
     if changes {
         let (size_ms, offset_ms) = (old.window.size.millis(), old.window.offset.millis());
+        // None of them may come so far that it closes a window behind the boundary.
+        let early = (ENDING - size_ms - old.source.watermark.delay.millis()).max(0);
+        let from = window_after(valid.plan.window, from + early - 1);
         let until = on_both_grids(valid.plan.window, WindowPlan { size_ms, offset_ms }, from);
         epochs.previous = Some(PreviousMeaning { until, spec: old.clone() });
     }

@@ -1,0 +1,36 @@
+//! What a partition tells of itself.
+
+use schemas::report::{PartitionReport, WindowReport};
+use stream_core::EventTime;
+
+use super::Owned;
+use crate::ingest::checkpoints::Checkpoints;
+use crate::wire::ledger;
+
+impl Owned {
+    /// What is known of the partition.
+    pub fn report(&self) -> PartitionReport {
+        let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
+        let lane = self.lanes.first();
+        let windows = lane.open_windows();
+        PartitionReport {
+            partition: self.partition,
+            position: self.lanes.position().0,
+            committed: self.committed.position().0,
+            end: None,
+            replaying: self.lanes.is_replaying(),
+            began_at: self.began_at.0,
+            from_checkpoint: self.from_checkpoint,
+            replay_until: self.lanes.is_replaying().then_some(self.committed.position().0),
+            idle: self.idle_at == Some(self.lanes.position()),
+            checkpoint: self.checkpoints.as_ref().and_then(Checkpoints::report),
+            watermark: time(lane.watermark()),
+            latest: time(lane.latest().max(self.lanes.now().latest())),
+            sealed: time(lane.sealed()),
+            windows: windows
+                .map(|(start, ids, bytes)| WindowReport { start: start.0, ids: ids as u64, bytes: bytes as u64 })
+                .collect(),
+            ledger: ledger(&self.lanes.verdicts()),
+        }
+    }
+}
