@@ -12,6 +12,7 @@ use crate::world::REVENUE;
 
 /// Each piece is a message.
 pub fn probe(data: &[u8]) {
+    crate::allow_caught_panics();
     let (program, plan) = (&REVENUE.program, &REVENUE.plan);
     let partitions = plan.source.partitions as usize;
     let mut collector = Collector::resume(program.clone(), &CollectorProgress::start(Offset(0), partitions));

@@ -119,7 +119,7 @@ fn encode_lane(progress: &Progress, version: u8) -> String {
     let mut before = (anchor.offset.0, anchor.watermark.0);
     for decree in &progress.decrees {
         let next = (decree.at.0, decree.watermark.0);
-        text.extend([format!(" {} {}", next.0 - before.0, next.1.wrapping_sub(before.1))]);
+        text.extend([format!(" {} {}", next.0.wrapping_sub(before.0), next.1.wrapping_sub(before.1))]);
         before = next;
     }
     text

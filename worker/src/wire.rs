@@ -1,10 +1,6 @@
 //! Between what the core gives out and the records of the partials topic.
 
-use std::io::Cursor;
-
-use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use schemas::report::Ledger;
 use schemas::wire::{BatchBody, ClosedBody, Content, PartialHeader, RuleBody, SampleBody, SealBody};
@@ -12,6 +8,8 @@ use stream_core::{
     BatchReport, ClosedWindow, Digest, EventTime, Offset, Partial, Program, Seal, Verdict, Verdicts, Window,
 };
 use thiserror::Error;
+
+use crate::arrow_stream;
 
 /// A record of the partials topic that does not fit this pipeline. Nobody can mend it but the one who wrote it.
 #[derive(Debug, Error)]
@@ -55,12 +53,11 @@ pub fn read_partial(
     output: u32,
     program: &Program,
 ) -> Result<Partial, PartialError> {
-    let reader = StreamReader::try_new(Cursor::new(rows), None)?;
-    let (wanted, found) = (program.partial_schema(), reader.schema());
+    let wanted = program.partial_schema();
+    let (found, batches) = arrow_stream::read(rows)?;
     if wanted.fields() != found.fields() {
         return Err(PartialError::OtherColumns { found: names(&found), wanted: names(&wanted) });
     }
-    let batches = reader.collect::<Result<Vec<RecordBatch>, _>>()?;
     Ok(Partial {
         window: window(header.start, header.end),
         output,
