@@ -64,9 +64,9 @@ impl<'a> Around<'a> {
         let change = &revised.previous.change;
         let joins = world.topology().joins(Partition(partition));
         let since = revised.since.get(&partition).copied();
-        let (first, joined) = match since {
-            Some(since) => {
-                let first = source.first_at(change.begins()).map_or(since, |first| first.min(since));
+        let (first, joined) = match revised.began.get(&partition).copied() {
+            Some(began) => {
+                let first = source.first_at(change.begins()).map_or(began, |first| first.min(began));
                 (first.0, change.begin(first).watermark)
             }
             None => (source.low, joins),
