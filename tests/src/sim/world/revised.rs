@@ -27,7 +27,7 @@ pub struct Revised {
     /// Where each partition's owner first knew of the change.
     pub since: BTreeMap<i32, Offset>,
     /// Where each partition began to be read in both meanings.
-    pub began: BTreeMap<i32, Offset>,
+    pub entered: BTreeMap<i32, Offset>,
     /// Partitions on which the meaning before is over.
     pub over: BTreeSet<i32>,
 }
@@ -75,7 +75,7 @@ impl World {
             }
             return;
         };
-        revised.began.entry(partition).or_insert(leaving.progress.position);
+        revised.entered.entry(partition).or_insert(leaving.progress.position);
         let since = *revised.since.entry(partition).or_insert(leaving.since);
         if since != leaving.since || revised.over.contains(&partition) {
             self.broken
