@@ -22,7 +22,8 @@ use parquet::errors::ParquetError;
 use plan::ReportsPlan;
 use thiserror::Error;
 
-use super::store::{Store, StoreError, Written};
+use super::effects::Files;
+use super::store::{Store, StoreError};
 pub(super) use due::Due;
 
 /// Milliseconds of a day.
@@ -57,31 +58,17 @@ pub enum ReportsError {
 }
 
 /// A store in which files can also be read and removed.
-pub trait Archive {
-    /// The names in a folder; none when it does not exist.
-    fn names(&self, folder: &str) -> Result<Vec<String>, StoreError>;
-
+pub trait Archive: Files {
     /// The bytes of a file; nothing when it is not there.
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError>;
-
-    /// Writes `bytes` at `path`, durably, unless a file is there.
-    fn create(&self, path: &str, bytes: &[u8]) -> Result<Written, StoreError>;
 
     /// Removes a file, if it is there, and its folder, if that is empty then.
     fn remove(&self, path: &str) -> Result<(), StoreError>;
 }
 
 impl Archive for Store {
-    fn names(&self, folder: &str) -> Result<Vec<String>, StoreError> {
-        self.names(folder)
-    }
-
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.read(path)
-    }
-
-    fn create(&self, path: &str, bytes: &[u8]) -> Result<Written, StoreError> {
-        self.create(path, bytes)
     }
 
     fn remove(&self, path: &str) -> Result<(), StoreError> {

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 
-use super::super::{Archive, StoreError, Written};
+use super::super::{Archive, StoreError};
+use crate::publish::Written;
+use crate::publish::effects::{self, Files as _};
 
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
@@ -52,19 +54,7 @@ fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-impl Archive for Memory {
-    fn names(&self, folder: &str) -> Result<Vec<String>, StoreError> {
-        let below = format!("{folder}/");
-        let (files, folders) = (self.files.borrow(), self.folders.borrow());
-        let paths = files.keys().chain(folders.iter());
-        let names = paths.filter_map(|path| path.strip_prefix(&below)?.split('/').next().map(str::to_owned));
-        Ok(names.collect::<BTreeSet<_>>().into_iter().collect())
-    }
-
-    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.files.borrow().get(path).cloned())
-    }
-
+impl effects::Files for Memory {
     fn create(&self, path: &str, bytes: &[u8]) -> Result<Written, StoreError> {
         if self.files.borrow().contains_key(path) {
             return Ok(Written::Existed);
@@ -79,6 +69,20 @@ impl Archive for Memory {
         self.change(path)?;
         self.files.borrow_mut().remove(&temporary);
         Ok(Written::Created)
+    }
+
+    fn names(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        let below = format!("{folder}/");
+        let (files, folders) = (self.files.borrow(), self.folders.borrow());
+        let paths = files.keys().chain(folders.iter());
+        let names = paths.filter_map(|path| path.strip_prefix(&below)?.split('/').next().map(str::to_owned));
+        Ok(names.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+}
+
+impl Archive for Memory {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.files.borrow().get(path).cloned())
     }
 
     fn remove(&self, path: &str) -> Result<(), StoreError> {
