@@ -228,12 +228,12 @@ mod tests {
             violations: 0,
             skipped: 0,
         };
-        let sampled = |rule: &str, partition: i32, offset: i64| Sampled {
+        let example = |rule: &str, partition: i32, offset: i64| Sampled {
             partition,
             sample: SampleBody { rule: rule.to_owned(), offset, event_id: None, field: None, value: None },
         };
         let all = |rule: &'static str, partition: i32, count: i64| {
-            (0..count).map(move |offset| sampled(rule, partition, offset))
+            (0..count).map(move |offset| example(rule, partition, offset))
         };
         // Partition 0 was read first and has most; one rule is broken twice.
         let samples =
