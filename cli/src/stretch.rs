@@ -113,7 +113,17 @@ pub fn read(plan: &Plan, topic: &str, since: Option<i64>, each: impl FnMut(Store
 pub struct Stretch {
     consumer: BaseConsumer,
     topic: String,
+    places: Places,
+}
+
+/// Where a stretch lies in each partition.
+#[derive(Debug, Default)]
+struct Places {
+    /// The first offset that the partition still holds.
     lows: BTreeMap<i32, i64>,
+    /// The first offset that is read, or would be.
+    starts: BTreeMap<i32, i64>,
+    /// The offsets that are read, where there are any.
     ranges: BTreeMap<i32, Range<i64>>,
 }
 
@@ -125,8 +135,8 @@ impl Stretch {
     pub fn open(plan: &Plan, topic: &str, since: Option<i64>) -> Result<Self, StretchError> {
         let failed = |source| StretchError::Read { topic: topic.to_owned(), source };
         let consumer = consumer(plan).map_err(failed)?;
-        let (lows, ranges) = assign(&consumer, topic, since).map_err(failed)?;
-        Ok(Self { consumer, topic: topic.to_owned(), lows, ranges })
+        let places = assign(&consumer, topic, since).map_err(failed)?;
+        Ok(Self { consumer, topic: topic.to_owned(), places })
     }
 
     /// The stretch of `topic` from one offset of each of these partitions to their ends as they are now.
@@ -136,29 +146,28 @@ impl Stretch {
     pub fn behind(plan: &Plan, topic: &str, starts: &BTreeMap<i32, i64>) -> Result<Self, StretchError> {
         let failed = |source| StretchError::Read { topic: topic.to_owned(), source };
         let consumer = consumer(plan).map_err(failed)?;
-        let (mut start, mut stretch) = (TopicPartitionList::new(), Places::default());
+        let mut places = Places::default();
         for (partition, from) in starts {
             let (low, high) = consumer.fetch_watermarks(topic, *partition, ASK).map_err(failed)?;
-            stretch.0.insert(*partition, low);
-            let from = (*from).max(low);
-            if from < high {
-                start.add_partition_offset(topic, *partition, Offset::Offset(from)).map_err(failed)?;
-                stretch.1.insert(*partition, from..high);
-            }
+            places.add(*partition, low, (*from).max(low)..high);
         }
-        consumer.assign(&start).map_err(failed)?;
-        let (lows, ranges) = stretch;
-        Ok(Self { consumer, topic: topic.to_owned(), lows, ranges })
+        places.assign(&consumer, topic).map_err(failed)?;
+        Ok(Self { consumer, topic: topic.to_owned(), places })
     }
 
     /// The first offset that each partition still holds.
     pub fn lows(&self) -> &BTreeMap<i32, i64> {
-        &self.lows
+        &self.places.lows
+    }
+
+    /// The first offset of each partition that will be read, or would be if there were one.
+    pub fn starts(&self) -> &BTreeMap<i32, i64> {
+        &self.places.starts
     }
 
     /// The offsets that will be read, of each partition that has some.
     pub fn ranges(&self) -> &BTreeMap<i32, Range<i64>> {
-        &self.ranges
+        &self.places.ranges
     }
 
     /// Gives every record to `each`, the partitions in any order, those of one in the order of the log.
@@ -166,7 +175,7 @@ impl Stretch {
     /// # Errors
     /// The broker's.
     pub fn read(self, mut each: impl FnMut(Stored)) -> Result<(), StretchError> {
-        let Self { consumer, topic, ranges, .. } = self;
+        let Self { consumer, topic, places: Places { ranges, .. } } = self;
         let failed = |source| StretchError::Read { topic: topic.clone(), source };
         let mut ends: BTreeMap<i32, i64> =
             ranges.into_iter().map(|(partition, range)| (partition, range.end)).collect();
@@ -208,15 +217,30 @@ fn consumer(plan: &Plan) -> Result<BaseConsumer, KafkaError> {
         .create()
 }
 
-/// The first offset of each partition, and what will be read of those that have something to read.
-type Places = (BTreeMap<i32, i64>, BTreeMap<i32, Range<i64>>);
+impl Places {
+    fn add(&mut self, partition: i32, low: i64, range: Range<i64>) {
+        self.lows.insert(partition, low);
+        self.starts.insert(partition, range.start);
+        if !range.is_empty() {
+            self.ranges.insert(partition, range);
+        }
+    }
 
-/// Starts every partition that has something to read.
+    /// Starts every partition that has something to read.
+    fn assign(&self, consumer: &BaseConsumer, topic: &str) -> Result<(), KafkaError> {
+        let mut start = TopicPartitionList::new();
+        for (partition, range) in &self.ranges {
+            start.add_partition_offset(topic, *partition, Offset::Offset(range.start))?;
+        }
+        consumer.assign(&start)
+    }
+}
+
+/// Starts every partition that has something to read from `since` on.
 fn assign(consumer: &BaseConsumer, topic: &str, since: Option<i64>) -> Result<Places, KafkaError> {
     let metadata = consumer.fetch_metadata(Some(topic), ASK)?;
     let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
-    let (mut times, mut start) = (TopicPartitionList::new(), TopicPartitionList::new());
-    let (mut lows, mut ranges) = Places::default();
+    let (mut times, mut places) = (TopicPartitionList::new(), Places::default());
     let numbers: Vec<i32> = partitions.map(MetadataPartition::id).collect();
     for number in &numbers {
         times.add_partition_offset(topic, *number, Offset::Offset(since.unwrap_or(0)))?;
@@ -224,7 +248,6 @@ fn assign(consumer: &BaseConsumer, topic: &str, since: Option<i64>) -> Result<Pl
     let found = if since.is_some() { Some(consumer.offsets_for_times(times, ASK)?) } else { None };
     for number in numbers {
         let (low, high) = consumer.fetch_watermarks(topic, number, ASK)?;
-        lows.insert(number, low);
         let first = match &found {
             None => low,
             Some(found) => match found.find_partition(topic, number).map(|element| element.offset()) {
@@ -232,11 +255,8 @@ fn assign(consumer: &BaseConsumer, topic: &str, since: Option<i64>) -> Result<Pl
                 _ => high,
             },
         };
-        if first < high {
-            start.add_partition_offset(topic, number, Offset::Offset(first))?;
-            ranges.insert(number, first..high);
-        }
+        places.add(number, low, first..high);
     }
-    consumer.assign(&start)?;
-    Ok((lows, ranges))
+    places.assign(consumer, topic)?;
+    Ok(places)
 }

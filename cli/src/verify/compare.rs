@@ -71,6 +71,8 @@ pub(super) struct Comparison {
     known: KnownFacts,
     /// Windows of each output that end by then have been published.
     due: Vec<i64>,
+    /// Windows that start before are not asked for.
+    since: i64,
     /// Windows that start before may have been other ones: another revision has made some.
     others_until: i64,
     found: Vec<(Key, Outcome, String)>,
@@ -78,18 +80,22 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    pub(super) fn new(plan: &Arc<Plan>, store: Store, known: KnownFacts) -> Self {
+    pub(super) fn new(plan: &Arc<Plan>, store: Store, known: KnownFacts, since: Option<i64>) -> Self {
         let newest = store.newest();
         let due = |output: i32| known.published_until(output).max(newest.get(&output).copied()).unwrap_or(i64::MIN);
         let due = (0..plan.partials_partitions as i32).map(due).collect();
         let others_until = store.others_until(plan.revision).unwrap_or(i64::MIN);
-        Self { plan: plan.clone(), store, due, others_until, known, found: Vec::new(), seen: BTreeSet::new() }
+        let since = since.unwrap_or(i64::MIN);
+        Self { plan: plan.clone(), store, due, since, others_until, known, found: Vec::new(), seen: BTreeSet::new() }
     }
 
     /// Compares a window that the log gives.
     pub(super) fn compare(&mut self, again: &Recompute<Arc<SchemaCache>>, window: &Again) -> Result<(), VerifyError> {
         let (start, end) = (window.published.window.start.0, window.published.window.end.0);
         let key = (start, window.output);
+        if start < self.since {
+            return Ok(());
+        }
         self.seen.insert(key);
         let files = self.store.files.get(&key).map_or(&[][..], Vec::as_slice);
         let sources = window.published.sources.iter();
@@ -155,7 +161,7 @@ impl Comparison {
             return (Outcome::Unknown, format!("revision {made} made it, the manifest has revision {ours}"));
         }
         if let Some(doubt) = again.doubt(start, firsts) {
-            return (Outcome::Unknown, lost(doubt, facts));
+            return (Outcome::Unknown, lost(doubt, facts, self.since == i64::MIN));
         }
         if !self.known.decrees_of(start) {
             let topic = &self.plan.partials_topic;
@@ -169,7 +175,8 @@ impl Comparison {
 
     /// What is left: files of windows that the log does not give.
     pub(super) fn finish(mut self, again: &Recompute<Arc<SchemaCache>>, records: u64) -> Verified {
-        let left: Vec<Key> = self.store.files.keys().filter(|key| !self.seen.contains(key)).copied().collect();
+        let is_left = |key: &&Key| key.0 >= self.since && !self.seen.contains(key);
+        let left: Vec<Key> = self.store.files.keys().filter(is_left).copied().collect();
         for key in left {
             let file = &self.store.files[&key][0];
             let difference = match &file.content {
@@ -198,8 +205,8 @@ fn firsts(file: &GoldFile) -> Vec<(i32, i64)> {
     sources.map(|source| (source.partition, source.first)).collect()
 }
 
-/// Which records are gone.
-fn lost(doubt: Doubt, facts: &Facts) -> String {
+/// Which records are gone, or were not read where not all is asked for.
+fn lost(doubt: Doubt, facts: &Facts, is_all: bool) -> String {
     let Doubt { partition, low, certain_from } = doubt;
     let source = facts.sources.iter().find(|source| source.partition == partition);
     let needed = source.map_or_else(String::new, |source| {
@@ -207,7 +214,8 @@ fn lost(doubt: Doubt, facts: &Facts) -> String {
     });
     let certain =
         certain_from.map_or_else(String::new, |certain| format!(", and verdicts are certain from {certain} on"));
-    format!("{needed}the log of partition {partition} begins at offset {low}{certain}")
+    let begins = if is_all { "begins at" } else { "is read from" };
+    format!("{needed}the log of partition {partition} {begins} offset {low}{certain}")
 }
 
 fn describe(gold: &Gold, window: &Again) -> String {

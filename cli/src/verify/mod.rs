@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use plan::Plan;
 use schemas::epochs::Epochs;
@@ -21,7 +21,7 @@ use thiserror::Error;
 use worker::recompute::{Known, Recompute, RecomputeError};
 use worker::registry::SchemaCache;
 
-use crate::generate::progress_bar;
+use crate::generate::{duration, instant, progress_bar};
 use crate::pipeline_at::{LoadError, PipelineArgs};
 use crate::stretch::{Stored, Stretch, StretchError};
 use compare::Comparison;
@@ -43,6 +43,12 @@ pub struct VerifyArgs {
     /// What the pipeline was before, as its workers are told (JSON)
     #[arg(long, value_name = "FILE")]
     epochs: Option<PathBuf>,
+    /// Only windows that start within this time before now, and no more of the log than they need
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "since")]
+    last: Option<i64>,
+    /// Only windows that start then or later (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    since: Option<i64>,
     /// Also list the windows that are equal
     #[arg(long)]
     all: bool,
@@ -92,7 +98,8 @@ pub enum VerifyError {
 pub fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<ExitCode, VerifyError> {
     let (plan, started) = (args.at.load()?, Instant::now());
     let epochs = args.epochs.as_deref().map_or_else(|| Ok(Epochs::default()), epochs)?;
-    let verified = verify(&plan, &epochs, args.data.clone())?;
+    let since = args.since.or_else(|| Some(now() - args.last?));
+    let verified = verify(&plan, &epochs, args.data.clone(), since)?;
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&verified)?)?;
     } else {
@@ -107,26 +114,45 @@ fn epochs(file: &std::path::Path) -> Result<Epochs, VerifyError> {
     parsed.map_err(|message| VerifyError::Epochs { file: file.to_owned(), message })
 }
 
-/// Every window that is in the store of `plan` (or in `data`), or should be.
+/// Every window that is in the store of `plan` (or in `data`), or should be, of those that start at `since` (milliseconds; absent: ever)
+/// or later.
 ///
 /// # Errors
 /// Kafka, the registry or the store does not answer.
-pub fn verify(plan: &Arc<Plan>, epochs: &Epochs, data: Option<PathBuf>) -> Result<Verified, VerifyError> {
+pub fn verify(
+    plan: &Arc<Plan>,
+    epochs: &Epochs,
+    data: Option<PathBuf>,
+    since: Option<i64>,
+) -> Result<Verified, VerifyError> {
     let known = known::read(plan)?;
-    let store = store::Store::open(plan, data)?;
-    let stretch = Stretch::open(plan, &plan.source.topic, None)?;
+    let from = since.map(|since| begins(plan, since));
+    let store = store::Store::open(plan, data, from)?;
+    let stretch = Stretch::open(plan, &plan.source.topic, from)?;
     let partitions = (0..plan.source.partitions as i32).map(|partition| {
-        let low = stretch.lows().get(&partition).copied().unwrap_or_default();
+        let low = stretch.starts().get(&partition).copied().unwrap_or_default();
         let (seen, sealed) = (known.seen(partition, &store), known.sealed(partition, low));
         (partition, Known { low, seen, sealed })
     });
     let schemas = Arc::new(SchemaCache::new(&plan.registry_url));
     let again = Recompute::new(plan, epochs, &schemas, partitions.collect())?;
-    let comparison = Comparison::new(plan, store, known);
+    let comparison = Comparison::new(plan, store, known, since);
     read(plan, stretch, again, comparison)
 }
 
-/// Reads the whole log and compares each window as soon as it is complete.
+/// The log time from which on the log says everything of windows that start at `since` or later: what came before may have opened windows
+/// that end by a skew later, and those are closed a window and a delay after that, before a record of such a window can come.
+fn begins(plan: &Plan, since: i64) -> i64 {
+    let close = plan.window.size_ms.saturating_add(plan.delay_ms);
+    since.saturating_sub(close.saturating_add(plan.max_future_skew_ms).saturating_mul(2))
+}
+
+fn now() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Reads the stretch and compares each window as soon as it is complete.
 fn read(
     plan: &Plan,
     stretch: Stretch,

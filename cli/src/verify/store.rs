@@ -51,8 +51,8 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Reads all footers.
-    pub(super) fn open(plan: &Plan, data: Option<PathBuf>) -> Result<Self, StoreError> {
+    /// Reads the footers of all windows that start at `since` (milliseconds; absent: ever) or later.
+    pub(super) fn open(plan: &Plan, data: Option<PathBuf>, since: Option<i64>) -> Result<Self, StoreError> {
         let root = match (data, &plan.sink.location) {
             (Some(folder), _) => folder,
             (None, SinkLocation::File { path }) => PathBuf::from(path),
@@ -65,16 +65,18 @@ impl Store {
                 if path.is_dir() {
                     folders.push(path);
                 } else {
-                    store.add(&path)?;
+                    store.add(&path, since)?;
                 }
             }
         }
         Ok(store)
     }
 
-    fn add(&mut self, path: &Path) -> Result<(), StoreError> {
+    fn add(&mut self, path: &Path, since: Option<i64>) -> Result<(), StoreError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let Some(key) = parse_gold_name(&name) else { return Ok(()) };
+        let Some(key) = parse_gold_name(&name).filter(|(start, _)| since.is_none_or(|since| *start >= since)) else {
+            return Ok(());
+        };
         let content = Gold::read(read(path)?).map(|gold| Facts {
             end: gold.window.1,
             revision: gold.revision,

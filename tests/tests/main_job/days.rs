@@ -216,7 +216,14 @@ fn closed_days_become_one_file_each_whatever_happens_meanwhile() -> Result<()> {
     // What is said of the data knows nothing of files.
     let [drained, whole, rolled] = [drained, quality(&of_whole)?, quality(&of_rolled)?].map(figures);
     ensure!(drained == whole && rolled == whole && whole.batches > 5, "{drained:#?}\n{whole:#?}\n{rolled:#?}");
-    let verified = verify(&plan, &Epochs::default(), None)?;
+    let verified = verify(&plan, &Epochs::default(), None, None)?;
     ensure!(verified.is_equal(), "{verified:#?}");
+    // The windows of the last days alone, from as much of the log as they need.
+    let last = verify(&plan, &Epochs::default(), None, Some(START + 5 * DAY))?;
+    let since: Vec<_> =
+        verified.windows.iter().filter(|window| window.window.as_str() >= "2026-11-15").cloned().collect();
+    ensure!(last.windows == since && !since.is_empty(), "{last:#?}");
+    let half = verified.records / 2;
+    ensure!(last.records > 0 && last.records < half, "{} of {} records were read", last.records, verified.records);
     Ok(())
 }

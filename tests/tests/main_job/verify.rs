@@ -37,7 +37,7 @@ fn published_windows_are_verified_against_the_log_while_it_lasts() -> Result<()>
         Ok((job.committed(&plan, &plan.name)? == bounded::ends(&plan)?).then_some(()))
     })?;
     // Verified beside a running worker, which does not notice.
-    let check = || verify(&plan, &Epochs::default(), None);
+    let check = || verify(&plan, &Epochs::default(), None, None);
     let found = check()?;
     ensure!(found.is_equal() && found.records == u64::from(EVENTS), "{found:#?}");
     process.terminate()?;

@@ -31,7 +31,7 @@ fn told(manifest: &Path, arguments: &[&str]) -> Result<(String, bool)> {
 }
 
 fn check(plan: &Arc<Plan>) -> Result<Verified> {
-    Ok(verify(plan, &Epochs::default(), None)?)
+    Ok(verify(plan, &Epochs::default(), None, None)?)
 }
 
 fn gold(data: &Path) -> Result<Vec<PathBuf>> {
