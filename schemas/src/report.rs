@@ -67,6 +67,27 @@ pub struct PartitionReport {
     pub windows: Vec<WindowReport>,
     /// Records judged since this worker took the partition up.
     pub ledger: Ledger,
+    /// What its log had lost when it was needed, the oldest first; the pipeline went on without (`source.onDataLoss: Continue`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<LossReport>,
+}
+
+/// Records that a partition's log had lost when they were needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LossReport {
+    /// The first offset that was needed.
+    pub from: i64,
+    /// The first that was there.
+    pub to: i64,
+    /// How many of them had never been judged; the others had been, but what they left in open windows is gone.
+    pub unread: u64,
+    /// Windows that end by then are whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows_after: Option<i64>,
+    /// Windows that start then or later are whole; absent when that is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows_until: Option<i64>,
 }
 
 /// A checkpoint on the worker's volume.

@@ -54,6 +54,7 @@ fn committed() -> CommittedProgress {
         decrees,
         volumes: Vec::new(),
         decree_pending: true,
+        losses: Vec::new(),
         history,
         incarnation: 4,
     };
@@ -129,6 +130,7 @@ fn published() -> CollectorProgress {
         anchor: Offset(71),
         published_until: EventTime(1_795_392_060_000),
         lost_until: EventTime::NEVER,
+        doubts: Vec::new(),
         is_cut: false,
         sealed: vec![EventTime(1_795_392_070_000), EventTime(1_795_392_060_000), EventTime::NEVER],
         incarnations: vec![4, 1, 0],

@@ -2,16 +2,19 @@
 //!
 //! The form is a version and then fields separated by spaces; a missing value is `-`. Ingest writes version 2, and 3 where a rule
 //! asks for the records of the last batches; it reads 1 too, which lacks the topic's identity, the revision, the idle mark and the
-//! history. While a meaning is being left it writes version 4: as 3, then ` / ` and the same of the meaning before.
+//! history. While a meaning is being left it writes version 4: as 3, then ` / ` and the same of the meaning before. Once the log has lost
+//! records that were needed it writes version 5: as 3 or 4, each part with ` lost ` and the losses behind it.
 //! Publish writes version 2 and reads 1 too, which lacks the files and what is lost; once the meaning has changed it writes version 3,
-//! which names the revision with which it began and may go on with ` / ` and the meaning before. A reader that finds another version
+//! which names the revision with which it began and may go on with ` / ` and the meaning before, and while losses concern windows to
+//! come version 4, as 3 with ` lost ` and the losses. A reader that finds another version
 //! or anything that does not parse says so, and the caller rebuilds from the start of the log.
 
 use std::str::FromStr;
 
 use plan::Plan;
 use stream_core::{
-    BatchKey, BeforeProgress, CollectorProgress, Decree, EventTime, History, LogTime, Offset, Point, Progress, Windows,
+    BatchKey, BeforeProgress, CollectorProgress, Decree, Doubt, EventTime, History, LogTime, Loss, Offset, Partition,
+    Point, Progress, Windows,
 };
 use thiserror::Error;
 
@@ -81,7 +84,9 @@ pub fn encode(committed: &CommittedProgress) -> String {
     let CommittedProgress { progress, topic_id, revision, idle, before } = committed;
     let topic_id = topic_id.as_deref().unwrap_or("-");
     let revision = revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string());
+    let lanes = [Some(progress), before.as_ref().map(|before| &before.progress)];
     let version = match before {
+        _ if lanes.into_iter().flatten().any(|lane| !lane.losses.is_empty()) => 5,
         Some(_) => 4,
         // Without volumes the form is that of version 2, which older workers read.
         None if progress.volumes.is_empty() => 2,
@@ -117,20 +122,33 @@ fn encode_lane(progress: &Progress, version: u8) -> String {
     let mut before = (anchor.offset.0, anchor.watermark.0);
     for decree in &progress.decrees {
         let next = (decree.at.0, decree.watermark.0);
-        text.extend([format!(" {} {}", next.0 - before.0, next.1.wrapping_sub(before.1))]);
+        text.extend([format!(" {} {}", next.0.wrapping_sub(before.0), next.1.wrapping_sub(before.1))]);
         before = next;
     }
+    encode_losses(&mut text, progress.losses.iter().map(|loss| (None, loss)));
     text
+}
+
+/// Appends losses, those of several partitions with theirs.
+fn encode_losses<'a>(text: &mut String, losses: impl Iterator<Item = (Option<&'a Doubt>, &'a Loss)>) {
+    for (index, (doubt, loss)) in losses.enumerate() {
+        let marker = if index == 0 { format!(" {LOST}") } else { String::new() };
+        let of =
+            doubt.map_or_else(String::new, |doubt| format!(" {} {} {}", doubt.partition, doubt.incarnation, doubt.at));
+        let until = loss.until.map_or_else(|| "-".to_owned(), |until| until.to_string());
+        let Loss { from, to, position, after, over, .. } = loss;
+        text.extend([format!("{marker}{of} {from} {to} {position} {after} {until} {}", u8::from(*over))]);
+    }
 }
 
 /// Ingest progress from a commit.
 pub fn decode(position: Offset, metadata: &str) -> Result<CommittedProgress, ProgressError> {
-    let mut fields = Fields::of(metadata, 4)?;
+    let mut fields = Fields::of(metadata, 5)?;
     let old = fields.version == 1;
     let (topic_id, revision) = if old { (None, None) } else { (fields.optional()?, fields.optional()?) };
     let idle = !old && fields.next::<u8>()? == 1;
     let mut progress = decode_lane(&mut fields, position, old)?;
-    if fields.version < 4 {
+    if fields.version < 4 || (fields.version == 5 && fields.is_end()) {
         fields.end()?;
         return Ok(CommittedProgress { progress, topic_id, revision, idle, before: None });
     }
@@ -166,7 +184,19 @@ fn decode_lane(fields: &mut Fields<'_>, position: Offset, old: bool) -> Result<P
     let known = History(history.unwrap_or_default());
     let history = if old { decrees.iter().fold(known, History::with) } else { known };
     let decree_pending = pending == 1;
-    Ok(Progress { position, anchor, watermark, latest, decrees, volumes, decree_pending, history, incarnation })
+    let mut losses = Vec::new();
+    if fields.losses() {
+        while fields.is_more() {
+            losses.push(decode_loss(fields)?);
+        }
+    }
+    Ok(Progress { position, anchor, watermark, latest, decrees, volumes, decree_pending, history, losses, incarnation })
+}
+
+fn decode_loss(fields: &mut Fields<'_>) -> Result<Loss, ProgressError> {
+    let (from, to, position) = (Offset(fields.next()?), Offset(fields.next()?), Offset(fields.next()?));
+    let (after, until) = (EventTime(fields.next()?), fields.optional()?.map(EventTime));
+    Ok(Loss { from, to, position, after, until, over: fields.next::<u8>()? == 1 })
 }
 
 /// The watermark that a commit speaks of, milliseconds; nothing before the first valid record, or if it cannot be read.
@@ -223,7 +253,12 @@ pub struct CommittedPublish {
 pub fn encode_publish(committed: &CommittedPublish) -> String {
     let CommittedPublish { progress, files, meaning, before } = committed;
     let [gold, report] = files.each_ref().map(|file| file.as_deref().unwrap_or("-"));
+    let doubts = progress.doubts.len() + before.as_ref().map_or(0, |before| before.doubts.len());
     let mut text = match meaning {
+        _ if doubts > 0 => {
+            let meaning = meaning.map_or_else(|| "-".to_owned(), |meaning| meaning.to_string());
+            format!("4 {gold} {report} {meaning} {}", encode_collector(progress))
+        }
         None => format!("2 {gold} {report} {}", encode_collector(progress)),
         Some(meaning) => format!("3 {gold} {report} {meaning} {}", encode_collector(progress)),
     };
@@ -244,17 +279,23 @@ fn encode_collector(progress: &CollectorProgress) -> String {
             format!(" {} {incarnation}", sealed.0.wrapping_sub(progress.published_until.0))
         }),
     );
+    encode_losses(&mut text, progress.doubts.iter().map(|doubt| (Some(doubt), &doubt.loss)));
     text
 }
 
 /// Publish progress from a commit, for `partitions` source partitions.
 pub fn decode_publish(position: Offset, metadata: &str, partitions: usize) -> Result<CommittedPublish, ProgressError> {
-    let mut fields = Fields::of(metadata, 3)?;
+    let mut fields = Fields::of(metadata, 4)?;
     let old = fields.version == 1;
     let files = if old { [None, None] } else { [fields.optional()?, fields.optional()?] };
-    let meaning = if fields.version < 3 { None } else { Some(fields.next()?) };
+    let meaning = match fields.version {
+        1 | 2 => None,
+        3 => Some(fields.next()?),
+        _ => fields.optional()?,
+    };
     let progress = decode_collector(&mut fields, position, partitions, old)?;
-    let before = if meaning.is_some() && fields.divider().is_ok() {
+    let before = if meaning.is_some() && !fields.is_end() {
+        fields.divider()?;
         Some(decode_collector(&mut fields, position, partitions, false)?)
     } else {
         None
@@ -279,11 +320,20 @@ fn decode_collector(
     }
     sealed.resize(partitions.max(sealed.len()), EventTime::NEVER);
     incarnations.resize(sealed.len(), 0);
-    Ok(CollectorProgress { position, anchor, published_until, lost_until, is_cut, sealed, incarnations })
+    let mut doubts = Vec::new();
+    if fields.losses() {
+        while fields.is_more() {
+            let (partition, incarnation, at) = (Partition(fields.next()?), fields.next()?, Offset(fields.next()?));
+            doubts.push(Doubt { partition, incarnation, at, loss: decode_loss(fields)? });
+        }
+    }
+    Ok(CollectorProgress { position, anchor, published_until, lost_until, doubts, is_cut, sealed, incarnations })
 }
 
 /// Stands between the meaning that the pipeline has and the one before.
 const DIVIDER: &str = "/";
+/// Stands before what the log has lost.
+const LOST: &str = "lost";
 
 struct Fields<'a> {
     version: u8,
@@ -302,7 +352,19 @@ impl<'a> Fields<'a> {
     }
 
     fn is_more(&mut self) -> bool {
-        self.rest.peek().is_some_and(|next| *next != DIVIDER)
+        self.rest.peek().is_some_and(|next| *next != DIVIDER && *next != LOST)
+    }
+
+    /// Whether nothing follows.
+    fn is_end(&mut self) -> bool {
+        self.rest.peek().is_none()
+    }
+
+    /// Goes on behind the marker of losses, if it stands here.
+    fn losses(&mut self) -> bool {
+        let found = self.version >= 4 && self.rest.next_if_eq(&LOST).is_some();
+        self.number += usize::from(found);
+        found
     }
 
     /// Goes on behind the divider.
@@ -356,6 +418,18 @@ mod tests {
         Decree { at: Offset(at), watermark: EventTime(-at) }
     }
 
+    fn loss(until: Option<i64>) -> Loss {
+        let until = until.map(EventTime);
+        Loss {
+            from: Offset(3),
+            to: Offset(9),
+            position: Offset(5),
+            after: EventTime(-300),
+            until,
+            over: until.is_some(),
+        }
+    }
+
     fn busy() -> Progress {
         let anchor =
             Point { offset: Offset(5), watermark: EventTime(-3), log_time: LogTime(9), batch: Some(BatchKey(1, 0)) };
@@ -373,11 +447,22 @@ mod tests {
             let before = BeforeProgress { progress: before.progress.clone(), since: Offset(6) };
             CommittedProgress { before: Some(before), ..committed(now) }
         };
+        let lost = Progress { losses: vec![loss(Some(900)), loss(None)], volumes: vec![7], ..busy() };
+        let both_lost = leaving(&committed(lost.clone()), Progress { position: Offset(5), ..lost.clone() });
+        let before_lost = leaving(&committed(lost.clone()), Progress { position: Offset(5), ..busy() });
         let both = leaving(&committed(busy()), ahead.clone());
         let both_with_volumes = leaving(&volumes, Progress { volumes: vec![3], ..ahead });
-        for committed in
-            [committed(Progress::start(Offset(7))), committed(busy()), idle, volumes, both, both_with_volumes]
-        {
+        for committed in [
+            committed(Progress::start(Offset(7))),
+            committed(busy()),
+            idle,
+            volumes,
+            both,
+            both_with_volumes,
+            committed(lost),
+            both_lost,
+            before_lost,
+        ] {
             assert_eq!(decode(Offset(7), &encode(&committed)), Ok(committed));
         }
     }
@@ -420,14 +505,20 @@ mod tests {
         committed.files = [Some("gold/a/w.parquet".to_owned()), None];
         assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
         (committed.meaning, committed.before) = (Some(2), Some(start));
+        assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
+        let doubts = |until| vec![Doubt { partition: Partition(1), loss: loss(until), incarnation: 4, at: Offset(6) }];
+        committed.progress.doubts = doubts(None);
+        assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
+        (committed.meaning, committed.before) = (None, None);
+        committed.progress.doubts = doubts(Some(900));
         assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed));
     }
 
     #[test]
     fn foreign_metadata_is_refused() {
-        let foreign = |found: &str| Err(ProgressError::OtherVersion { found: found.into(), newest: 4 });
+        let foreign = |found: &str| Err(ProgressError::OtherVersion { found: found.into(), newest: 5 });
         assert_eq!(decode(Offset(0), ""), foreign(""));
-        assert_eq!(decode(Offset(0), "5 x"), foreign("5"));
+        assert_eq!(decode(Offset(0), "6 x"), foreign("6"));
         assert_eq!(decode(Offset(0), "1 x"), Err(ProgressError::ParseField { field: 1, text: "x".into() }));
     }
 }

@@ -1,17 +1,15 @@
 //! Between what the core gives out and the records of the partials topic.
 
-use std::io::Cursor;
-
-use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use schemas::report::Ledger;
-use schemas::wire::{BatchBody, ClosedBody, Content, PartialHeader, RuleBody, SampleBody, SealBody};
+use schemas::wire::{BatchBody, ClosedBody, Content, LossBody, PartialHeader, RuleBody, SampleBody, SealBody};
 use stream_core::{
-    BatchReport, ClosedWindow, Digest, EventTime, Offset, Partial, Program, Seal, Verdict, Verdicts, Window,
+    BatchReport, ClosedWindow, Digest, EventTime, Loss, Offset, Partial, Program, Seal, Verdict, Verdicts, Window,
 };
 use thiserror::Error;
+
+use crate::arrow_stream;
 
 /// A record of the partials topic that does not fit this pipeline. Nobody can mend it but the one who wrote it.
 #[derive(Debug, Error)]
@@ -55,12 +53,11 @@ pub fn read_partial(
     output: u32,
     program: &Program,
 ) -> Result<Partial, PartialError> {
-    let reader = StreamReader::try_new(Cursor::new(rows), None)?;
-    let (wanted, found) = (program.partial_schema(), reader.schema());
+    let wanted = program.partial_schema();
+    let (found, batches) = arrow_stream::read(rows)?;
     if wanted.fields() != found.fields() {
         return Err(PartialError::OtherColumns { found: names(&found), wanted: names(&wanted) });
     }
-    let batches = reader.collect::<Result<Vec<RecordBatch>, _>>()?;
     Ok(Partial {
         window: window(header.start, header.end),
         output,
@@ -86,7 +83,8 @@ pub fn seal_body(seal: &Seal, output: u32) -> SealBody {
         end_offset: closed.end.0,
         digest: closed.digest.to_string(),
     });
-    SealBody { after: Some(seal.after.0), until: seal.until.0, at: seal.at.0, closed: closed.collect() }
+    let lost = seal.lost.iter().map(loss_body).collect();
+    SealBody { after: Some(seal.after.0), until: seal.until.0, at: seal.at.0, closed: closed.collect(), lost }
 }
 
 /// A seal from its record.
@@ -108,7 +106,26 @@ pub fn read_seal(body: &SealBody, output: u32) -> Result<Seal, PartialError> {
         until: EventTime(body.until),
         at: Offset(body.at),
         closed: closed.collect::<Result<_, PartialError>>()?,
+        lost: body.lost.iter().map(read_loss).collect(),
     })
+}
+
+/// A loss as a record's content.
+pub fn loss_body(loss: &Loss) -> LossBody {
+    let until = loss.until.map(|until| until.0);
+    LossBody { from: loss.from.0, to: loss.to.0, position: loss.position.0, after: loss.after.0, until }
+}
+
+/// A loss from its record.
+pub fn read_loss(body: &LossBody) -> Loss {
+    Loss {
+        from: Offset(body.from),
+        to: Offset(body.to),
+        position: Offset(body.position),
+        after: EventTime(body.after),
+        until: body.until.map(EventTime),
+        over: false,
+    }
 }
 
 /// A batch report as a record's content; the rules' names and fingerprints come from the plan.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use plan::Plan;
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::{Offset, TopicPartitionList};
 use worker::client::{client, publish_group};
 use worker::progress::{Standing, published_until, standing};
+use worker::source::committed_of;
 
 use super::{ASK, OutputView, PartitionView, members};
 
@@ -51,9 +52,6 @@ fn commits(asker: &BaseConsumer, topic: &str, partitions: u32) -> Result<Commits
     let mut wanted = TopicPartitionList::new();
     wanted.add_partition_range(topic, 0, partitions as i32 - 1);
     let committed = asker.committed_offsets(wanted, ASK)?;
-    let of = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
-        let Offset::Offset(position) = element.offset() else { return None };
-        Some((element.partition(), (position, element.metadata().to_owned())))
-    };
-    Ok(committed.elements().iter().filter_map(of).collect())
+    let of = |partition| Ok(committed_of(&committed, topic, partition)?.map(|commit| (partition, commit)));
+    (0..partitions as i32).filter_map(|partition| of(partition).transpose()).collect()
 }

@@ -5,6 +5,7 @@ mod bytes;
 mod changed;
 mod checkpoints;
 mod evolution;
+mod gone;
 mod job;
 mod lost;
 mod process;

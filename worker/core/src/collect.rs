@@ -11,9 +11,11 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
+use crate::doubts::{Doubt, Doubts, Lost};
 use crate::emission::{ClosedWindow, Partial, Seal};
 use crate::error::Error;
 use crate::fences::Fences;
+use crate::loss::Loss;
 use crate::merge::merge;
 use crate::program::Program;
 use crate::topology::Topology;
@@ -38,10 +40,12 @@ pub struct Published {
     pub window: Window,
     /// Grouping columns and measures, sorted by group.
     pub rows: RecordBatch,
-    /// Over the rows and the sources.
+    /// Over the rows and the sources, and over what is lost if something is.
     pub digest: Digest,
     /// What each source partition contributed, by partition; those that contributed nothing are left out.
     pub sources: Vec<(Partition, ClosedWindow)>,
+    /// What the source partitions had lost that it may lack.
+    pub lost: Vec<Lost>,
 }
 
 /// Two facts about one window that cannot both be true.
@@ -68,6 +72,7 @@ pub struct Collector {
     /// Every window that ends by then is published.
     published_until: EventTime,
     lost_until: EventTime,
+    doubts: Doubts,
     /// What came before the first message that was ever taken in may be gone.
     is_cut: bool,
     /// The next message to take in.
@@ -107,6 +112,8 @@ pub struct CollectorProgress {
     pub published_until: EventTime,
     /// Windows that end by then may be lost: the topic no longer told all of them when it was read from its beginning.
     pub lost_until: EventTime,
+    /// What source partitions have lost that windows to come may lack.
+    pub doubts: Vec<Doubt>,
     /// Whether there had been earlier messages when the topic was read from its beginning.
     pub is_cut: bool,
     /// The seal of each source partition at the position.
@@ -123,6 +130,7 @@ impl CollectorProgress {
             anchor: offset,
             published_until: EventTime::NEVER,
             lost_until: EventTime::NEVER,
+            doubts: Vec::new(),
             is_cut: offset > Offset(0),
             sealed: vec![EventTime::NEVER; partitions],
             incarnations: vec![0; partitions],
@@ -152,6 +160,7 @@ impl Collector {
             windows: BTreeMap::new(),
             published_until: progress.published_until,
             lost_until: progress.lost_until,
+            doubts: Doubts::of(&progress.doubts),
             position: progress.anchor,
             replay_until: progress.position,
             divergences: Vec::new(),
@@ -169,12 +178,30 @@ impl Collector {
         self.fences.admits(from.partition, from.incarnation)
     }
 
+    /// A partition goes on without records that its log has lost. What it had not sealed by now is void; what it had stands.
+    pub fn lost(&mut self, from: Message, loss: &Loss) {
+        if !self.admit(from) {
+            return;
+        }
+        let sealed = self.sealed[from.partition.0 as usize];
+        let stands_until = self.doubts.begin(from, sealed, loss);
+        let unsealed = |(window, collecting): &(&Window, &mut Collecting)| {
+            window.end > stands_until && !collecting.closed.contains_key(&from.partition)
+        };
+        for (_, collecting) in self.windows.iter_mut().filter(unsealed) {
+            collecting.parts.retain(|(partition, _), _| *partition != from.partition);
+        }
+    }
+
     /// Takes in a part of a window's state.
     pub fn partial(&mut self, from: Message, partial: Partial) {
         if !self.admit(from) || partial.window.end <= self.published_until {
             return;
         }
         let window = partial.window;
+        if self.doubts.stands(from, window) {
+            return;
+        }
         let collecting = self.collecting(window, from.at);
         let key = (from.partition, partial.part);
         if collecting.state == State::Published {
@@ -200,6 +227,8 @@ impl Collector {
         if known < seal.after && self.published_until < seal.after {
             self.lose(seal.after);
         }
+        let before = self.sealed[from.partition.0 as usize];
+        self.doubts.seal(from, before, seal);
         for closed in &seal.closed {
             if closed.window.end > self.published_until {
                 self.close(from, *closed);
@@ -229,7 +258,7 @@ impl Collector {
             let needed = &sealed[..topology.partitions_of(*window).min(sealed.len())];
             let is_sealed = needed.iter().all(|sealed| window.end <= *sealed);
             if is_sealed && collecting.state == State::Collecting && collecting.has_all_parts() {
-                match publish(&self.program, *window, collecting) {
+                match publish(&self.program, *window, collecting, self.doubts.named(*window)) {
                     Ok(complete) => published.push(complete),
                     Err(error) if published.is_empty() => return Err(error),
                     Err(_) => break,
@@ -257,13 +286,19 @@ impl Collector {
         let fences = first.map_or(&self.fences, |first| &first.fences);
         CollectorProgress {
             position: self.position.max(self.replay_until),
-            anchor: first.map_or(self.position, |first| first.first_message),
+            anchor: self.anchor(),
             published_until: self.published_until,
             lost_until: self.lost_until,
+            doubts: self.doubts.all().to_vec(),
             is_cut: self.is_cut,
             sealed: self.sealed.clone(),
             incarnations: fences.incarnations().to_vec(),
         }
+    }
+
+    /// The first message of a window that is not published yet, or the position.
+    fn anchor(&self) -> Offset {
+        self.windows.values().map(|collecting| collecting.first_message).min().unwrap_or(self.position)
     }
 
     /// The seal of each source partition.
@@ -279,6 +314,11 @@ impl Collector {
     /// Windows that end by then may be lost; [`EventTime::NEVER`] when none is.
     pub fn lost_until(&self) -> EventTime {
         self.lost_until
+    }
+
+    /// What source partitions have lost that windows to come may lack.
+    pub fn doubts(&self) -> &[Doubt] {
+        self.doubts.all()
     }
 
     /// The windows that wait, with the partitions that have not sealed them.
@@ -310,6 +350,9 @@ impl Collector {
     }
 
     fn close(&mut self, from: Message, closed: ClosedWindow) {
+        if self.doubts.stands(from, closed.window) {
+            return;
+        }
         let collecting = self.collecting(closed.window, from.at);
         if collecting.state == State::Published {
             return;
@@ -358,6 +401,7 @@ impl Collector {
         }
         let waiting = self.windows.keys().next().map_or(sealed, |window| sealed.min(window.start));
         self.published_until = self.published_until.max(waiting);
+        self.doubts.forget(self.published_until, self.anchor());
     }
 }
 
@@ -382,7 +426,7 @@ impl Collecting {
     }
 }
 
-fn publish(program: &Program, window: Window, collecting: &Collecting) -> Result<Published, Error> {
+fn publish(program: &Program, window: Window, collecting: &Collecting, lost: Vec<Lost>) -> Result<Published, Error> {
     let rows = merge(program, window, collecting.parts.values().map(|partial| &partial.rows))?;
     let sources: Vec<_> = collecting.closed.iter().map(|(partition, closed)| (*partition, *closed)).collect();
     let mut hasher = blake3::Hasher::new();
@@ -392,5 +436,10 @@ fn publish(program: &Program, window: Window, collecting: &Collecting) -> Result
         hasher.update(&closed.first.0.to_le_bytes());
         hasher.update(&closed.end.0.to_le_bytes());
     }
-    Ok(Published { window, rows, digest: Digest::of(&hasher), sources })
+    for Lost { partition, from, to } in &lost {
+        for number in [i64::from(partition.0), from.0, to.0] {
+            hasher.update(&number.to_le_bytes());
+        }
+    }
+    Ok(Published { window, rows, digest: Digest::of(&hasher), sources, lost })
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use arrow::ipc::reader::StreamReader;
 use stream_core::{Error as CoreError, Lane, Program, Progress, WindowContent};
 use thiserror::Error;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::manifest::{Identity, Manifest, ManifestError, Segment};
 use super::volume::Volume;
+use crate::arrow_stream;
 
 /// Why a checkpoint is of no use. The partition is then rebuilt from an older one, or from Kafka.
 #[derive(Debug, Error)]
@@ -117,13 +117,11 @@ fn frames(mut bytes: &[u8], program: &Program, file: &str) -> Result<Vec<RecordB
     let mut batches = Vec::new();
     while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
         let (frame, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(damaged)?;
-        let reader = StreamReader::try_new(frame, None)?;
-        if reader.schema().fields() != wanted.fields() {
+        let (columns, rows) = arrow_stream::read(frame)?;
+        if columns.fields() != wanted.fields() {
             return Err(damaged());
         }
-        for batch in reader {
-            batches.push(batch?);
-        }
+        batches.extend(rows);
         bytes = rest;
     }
     if bytes.is_empty() { Ok(batches) } else { Err(damaged()) }

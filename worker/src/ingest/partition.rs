@@ -8,12 +8,12 @@ use std::time::Duration;
 use schemas::report::{PartitionReport, WindowReport};
 use schemas::wire::{Content, Record as WireRecord, Sender};
 use stream_core::{
-    BeforeProgress, Emission, Emissions, EventTime, Halt, Lanes, Offset, Program, Progress, Said, Seal, Targets,
+    BeforeProgress, Emission, Emissions, EventTime, Halt, Lanes, Loss, Offset, Program, Progress, Said, Seal, Targets,
 };
 
 use super::checkpoints::Checkpoints;
 use super::effects::{Commit, Now, Read, Reader, Records};
-use super::{IngestError, Shared, standstill};
+use super::{IngestError, Shared, loss, standstill};
 use crate::checkpoint::Keeper;
 use crate::meaning::Previous;
 use crate::progress::{CommittedProgress, encode};
@@ -169,7 +169,24 @@ impl Owned {
         outputs.into_iter().try_for_each(|output| self.send(shared, output, revision, Content::Fence))
     }
 
-    fn send(&self, shared: &Shared, output: u32, revision: i64, content: Content) -> Result<(), IngestError> {
+    /// What the log has lost, of the meaning that the pipeline has and of the one before.
+    pub(super) fn losses(&self) -> (&[Loss], &[Loss]) {
+        let before = self.lanes.has_before().then(|| self.lanes.first().losses());
+        (self.lanes.now().losses(), before.unwrap_or_default())
+    }
+
+    /// The seals of the same.
+    pub(super) fn sealed(&self) -> (EventTime, EventTime) {
+        (self.lanes.now().sealed(), self.lanes.first().sealed())
+    }
+
+    pub(super) fn send(
+        &self,
+        shared: &Shared,
+        output: u32,
+        revision: i64,
+        content: Content,
+    ) -> Result<(), IngestError> {
         let partition = self.partition;
         let incarnation = self.committed.progress.incarnation;
         let record = WireRecord { from: Sender { partition, incarnation, revision }, content };
@@ -313,6 +330,7 @@ impl Owned {
                 .map(|(start, ids, bytes)| WindowReport { start: start.0, ids: ids as u64, bytes: bytes as u64 })
                 .collect(),
             ledger: ledger(&self.lanes.verdicts()),
+            losses: lane.losses().iter().map(loss::report).collect(),
         }
     }
 }

@@ -10,7 +10,7 @@ use stream_core::{BeforeProgress, EventTime, Lane, Lanes, Offset, Partition, Poi
 
 use super::effects::{Commit, Ends, Now};
 use super::partition::{Owned, commit};
-use super::{IngestError, Shared};
+use super::{IngestError, Shared, loss};
 use crate::checkpoint::Keeper;
 use crate::checkpoint::manifest::{FORMAT, Identity};
 use crate::progress::{CommittedProgress, decode};
@@ -45,17 +45,22 @@ impl Owned {
         taken.topic_id = topic_id.or(taken.topic_id);
         (taken.revision, taken.idle) = (Some(shared.plan.revision), false);
         let mut keeper = keeper(shared, partition, taken.topic_id.as_deref());
-        let (lanes, from_checkpoint) = lanes(shared, partition, &taken, keeper.as_mut())?;
-        let from = lanes.next_point();
-        expect_log(partition, &from, taken.position(), ends)?;
+        let (mut resumed, mut from_checkpoint) = lanes(shared, partition, &taken, keeper.as_mut())?;
+        if let Err(error) = expect_log(partition, &resumed.next_point(), taken.position(), ends) {
+            taken = loss::without(shared, partition, &taken, ends, error)?;
+            (resumed, from_checkpoint) = lanes(shared, partition, &taken, keeper.as_mut())?;
+            expect_log(partition, &resumed.next_point(), taken.position(), ends)?;
+        }
+        let from = resumed.next_point();
         if shared.broker.tenure(partition) != Some(tenure) {
             return Err(lost());
         }
         commit(shared, partition, &taken)?;
         tracing::info!(partition, from = from.offset.0, position = taken.position().0, "taken over");
-        let mut owned = Self::start(shared, (partition, tenure), taken, lanes, keeper, now)?;
+        let mut owned = Self::start(shared, (partition, tenure), taken, resumed, keeper, now)?;
         owned.from_checkpoint = from_checkpoint;
         owned.fence(shared)?;
+        owned.tell_losses(shared)?;
         owned.resend_decree(shared)?;
         Ok(owned)
     }
