@@ -1,11 +1,12 @@
 //! Health and metrics of the operator, on a thread and a runtime of their own: a reconcile that hangs does not hide itself.
 //!
 //! `/livez` fails when no pass, and no look at the lease, has ended well for a long time while there is work; `/readyz` when the API
-//! server was not reached yet; `/metrics` is Prometheus' text form.
+//! server was not reached yet, or refuses a watch; `/metrics` is Prometheus' text form.
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -51,6 +52,8 @@ pub struct Telemetry {
     seconds: Histogram,
     leading: Gauge,
     pipelines: Gauge,
+    /// Watches that the API server refuses, by kind: in whose words.
+    refused: Mutex<BTreeMap<&'static str, String>>,
     reached: AtomicI64,
     alive: AtomicI64,
 }
@@ -67,8 +70,8 @@ impl Default for Telemetry {
         registry.register("pass_seconds", "How long passes took", seconds.clone());
         registry.register("leading", "Whether this operator holds the lease", leading.clone());
         registry.register("pipelines", "Pipelines that this operator looks after", pipelines.clone());
-        let alive = AtomicI64::new(SystemClock.now());
-        Self { registry, passes, watch_errors, seconds, leading, pipelines, reached: AtomicI64::new(0), alive }
+        let (refused, reached, alive) = (Mutex::default(), AtomicI64::new(0), AtomicI64::new(SystemClock.now()));
+        Self { registry, passes, watch_errors, seconds, leading, pipelines, refused, reached, alive }
     }
 }
 
@@ -86,6 +89,25 @@ impl Telemetry {
     /// A watch broke off.
     pub fn watch_error(&self, kind: &str) {
         self.watch_errors.get_or_create(&Watched { kind: kind.to_owned() }).inc();
+    }
+
+    /// The API server refuses to tell of a kind: a right is missing, and no pipeline can be looked after. `None`: it tells.
+    pub fn watch_refused(&self, kind: &'static str, words: Option<String>) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        match words {
+            Some(words) => drop(refused.insert(kind, words)),
+            None => drop(refused.remove(kind)),
+        }
+    }
+
+    /// Why this operator cannot do its work.
+    fn hindrance(&self) -> Option<String> {
+        if self.reached.load(Ordering::Acquire) == 0 {
+            return Some("the API server has not been reached yet".to_owned());
+        }
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let words: Vec<&str> = refused.values().map(String::as_str).collect();
+        (!words.is_empty()).then(|| words.join("; "))
     }
 
     /// The API server answered, or there is nothing to ask it.
@@ -158,10 +180,9 @@ async fn live(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
 }
 
 async fn ready(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
-    if telemetry.reached.load(Ordering::Acquire) > 0 {
-        (StatusCode::OK, "ok")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the API server has not been reached yet")
+    match telemetry.hindrance() {
+        None => (StatusCode::OK, "ok".to_owned()),
+        Some(words) => (StatusCode::SERVICE_UNAVAILABLE, words),
     }
 }
 
@@ -179,6 +200,19 @@ async fn scrape(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_refused_a_watch_is_not_ready_and_says_which() {
+        let telemetry = Telemetry::default();
+        assert_eq!(telemetry.hindrance().as_deref(), Some("the API server has not been reached yet"));
+        telemetry.reached();
+        assert_eq!(telemetry.hindrance(), None);
+        telemetry.watch_refused("Pod", Some("may not list pods".to_owned()));
+        telemetry.watch_refused("Service", Some("may not list services".to_owned()));
+        assert_eq!(telemetry.hindrance().as_deref(), Some("may not list pods; may not list services"));
+        telemetry.watch_refused("Pod", None);
+        assert_eq!(telemetry.hindrance().as_deref(), Some("may not list services"));
+    }
 
     #[test]
     fn life_is_told_by_the_age_of_the_last_success() {

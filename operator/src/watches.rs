@@ -104,6 +104,10 @@ impl Desk {
     /// Takes in what a watch tells.
     fn told(&self, kind: Kind, event: Event<DynamicObject>) -> Event<Object> {
         self.telemetry.reached();
+        // A list that is only begun may still be refused.
+        if !matches!(event, Event::Init) {
+            self.telemetry.watch_refused(kind.as_str(), None);
+        }
         let event = each(event, |dynamic| object(kind, dynamic));
         if let Event::Delete(gone) = &event {
             self.memory.forget(gone.uid());
@@ -113,9 +117,28 @@ impl Desk {
     }
 
     fn broke_off(&self, kind: Kind, error: &watcher::Error) {
-        tracing::warn!(kind = kind.as_str(), %error, "the watch broke off");
         self.telemetry.watch_error(kind.as_str());
+        let Some(words) = refusal(error) else {
+            tracing::warn!(kind = kind.as_str(), %error, "the watch broke off");
+            return;
+        };
+        tracing::error!(kind = kind.as_str(), error = words, "a right is missing: nothing is done without it");
+        self.telemetry.watch_refused(kind.as_str(), Some(words.to_owned()));
     }
+}
+
+/// What the API server says when it forbids a watch: who may not do what.
+fn refusal(error: &watcher::Error) -> Option<&str> {
+    use kube::Error::Api;
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    let (InitialListFailed(Api(status))
+    | WatchStartFailed(Api(status))
+    | WatchFailed(Api(status))
+    | WatchError(status)) = error
+    else {
+        return None;
+    };
+    (status.code == 403).then_some(&status.message)
 }
 
 /// The same event about another form of the object.
@@ -178,6 +201,7 @@ async fn watch_monitors(desk: Desk, tell: UnboundedSender<ObjectRef<Known>>) {
         if serves(&desk.client, Kind::ServiceMonitor).await == Ok(true) {
             watch(desk.clone(), Kind::ServiceMonitor, tell.clone()).await;
             desk.cache.unknown(Kind::ServiceMonitor);
+            desk.telemetry.watch_refused(Kind::ServiceMonitor.as_str(), None);
         }
         tokio::time::sleep(ASK_EVERY).await;
     }

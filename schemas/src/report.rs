@@ -280,7 +280,7 @@ pub struct WorstBatch {
 pub struct Trouble {
     /// A stable word in Pascal case: `BrokerUnreachable`, `RegistryUnreachable`, `SinkUnavailable`, `VolumeFull`, `Divergence`, `SourceDataLost`,
     /// `TopicMissing`, `TopicRecreated`, `Overflow`, `StoppedByRule`, `DeadLetterRunaway`, `OutputHeld` and `QualitySuspended` (the data is critical;
-    /// the message names the rule), `CheckpointFailed`, `IdleHeld`, `ReportsNotRolledUp`.
+    /// the message names the rule), `CheckpointFailed`, `IdleHeld`, `ReportsNotRolledUp`, `UnknownMeaning` and `NewerMeaning` (the pipeline has another revision elsewhere).
     pub reason: String,
     /// What happened, with the names of the things concerned.
     pub message: String,

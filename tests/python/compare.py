@@ -38,7 +38,7 @@ def rows_of_store(folder, differences):
     rows = {}
     for file in sorted(glob.glob(os.path.join(folder, "gold", "**", "*.parquet"), recursive=True)):
         for row in pq.ParquetFile(file).read().to_pylist():
-            group = (round(row["window_start"].timestamp() * 1000), row["region"], row["plan_tier"])
+            group = (round(row["window_start"].timestamp() * 1000), row["region"], row.get("plan_tier"))
             if group in rows:
                 differences.append(f"gold row {group} is there twice, again in '{file}'")
             rows[group] = (row["revenue"], row["event_count"])

@@ -6,6 +6,7 @@ counts per verdict and violations per rule. `closed_until` is the end of the las
 partitions have passed: a pipeline that still runs has published the windows up to there and no others.
 
     recount.py --kafka ADDR --registry URL --topic T [--schema FILE] [--out FILE]
+               [--changed MILLIS]        windows from there on are those of the changed meaning, counted over the whole topic too
 """
 
 import argparse
@@ -21,7 +22,7 @@ from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_LOG_APPEND_TIME, Consume
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from section3 import Partition, closed_until, merged_gold
+from section3 import CHANGED, QUICKSTART, Partition, closed_until, merged_gold
 
 SCHEMA = pathlib.Path(__file__).parents[2] / "schemas" / "avro" / "sales_event.avsc"
 QUIET_SECONDS = 60
@@ -136,12 +137,12 @@ def judged(kafka, topic, number, decoder, partition):
         yield message, partition.judge(decoder.decode(message), log_time)
 
 
-def recount(kafka, registry, topic, schema, joined):
+def recount(kafka, registry, topic, schema, joined, meaning=QUICKSTART):
     """Judges the whole topic and gives {partition number: Partition}. `joined` says from where on added partitions take part."""
     decoder = Decoder(registry, schema)
     partitions = {}
     for number in partition_numbers(kafka, topic):
-        partition = partitions[number] = Partition(joined.get(number))
+        partition = partitions[number] = Partition(joined.get(number), meaning)
         for _ in judged(kafka, topic, number, decoder, partition):
             pass
         print(f"partition {number}: {partition.consumed} records", file=sys.stderr)
@@ -163,6 +164,13 @@ def result(partitions):
     }
 
 
+def changed(before, after, boundary):
+    """What two meanings make of the topic, as one result: each window is that of one of them."""
+    rows = [row for row in before["gold"] if row["window_start"] < boundary]
+    rows += [row for row in after["gold"] if row["window_start"] >= boundary]
+    return {"gold": rows, "closed_until": after["closed_until"]}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kafka", required=True)
@@ -171,10 +179,15 @@ def main():
     parser.add_argument("--schema", type=pathlib.Path, default=SCHEMA, help="reader schema")
     parser.add_argument("--out", type=pathlib.Path, help="write the JSON here instead of printing it")
     parser.add_argument("--joined", action="append", default=[], metavar="PARTITION:MILLIS", help="a partition that was added")
+    parser.add_argument("--changed", type=int, metavar="MILLIS", help="where the changed meaning begins")
     args = parser.parse_args()
     schema = json.loads(args.schema.read_text())
     joined = dict(map(int, pair.split(":")) for pair in args.joined)
-    text = json.dumps(result(recount(args.kafka, args.registry, args.topic, schema, joined)), indent=1)
+    counted = result(recount(args.kafka, args.registry, args.topic, schema, joined))
+    if args.changed is not None:
+        after = result(recount(args.kafka, args.registry, args.topic, schema, joined, CHANGED))
+        counted = changed(counted, after, args.changed)
+    text = json.dumps(counted, indent=1)
     if args.out:
         args.out.write_text(text)
     else:

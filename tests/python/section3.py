@@ -5,11 +5,10 @@ so that a mistake in the product and a mistake here are unlikely to be the same 
 """
 
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from decimal import Decimal
 
 MINUTE = 60_000
-WINDOW = 5 * MINUTE
-DELAY = 10 * MINUTE
 MAX_FUTURE_SKEW = 5 * MINUTE
 MAX_LATENCY = 5 * MINUTE
 VERDICTS = ("counted", "duplicate", "late", "filtered", "invalid", "undecodable")
@@ -19,6 +18,21 @@ REGIONS = ("us", "eu", "apac", "latam")
 CURRENCIES = ("USD", "EUR", "GBP")
 
 
+@dataclass(frozen=True)
+class Meaning:
+    """What an edit with a higher revision may change."""
+
+    window: int
+    delay: int
+    regions: tuple
+    by_plan_tier: bool
+
+
+QUICKSTART = Meaning(5 * MINUTE, 10 * MINUTE, REGIONS, True)
+# Other windows, a longer delay, one group less, and a rule that refuses more.
+CHANGED = Meaning(10 * MINUTE, 12 * MINUTE, ("us", "eu", "apac"), False)
+
+
 def passes_or_null(value, allowed):
     """`oneOf`: null is skipped, so it passes."""
     return value is None or value in allowed
@@ -26,13 +40,13 @@ def passes_or_null(value, allowed):
 
 # Name, True if a violation makes the record a dead letter, and the rule: False is a violation; null counts as passed.
 RULES = (
-    ("required", True, lambda r: all(r[f] is not None for f in ("event_id", "event_time", "account_id", "amount"))),
-    ("plan-tier", True, lambda r: passes_or_null(r["plan_tier"], PLAN_TIERS)),
-    ("region", True, lambda r: passes_or_null(r["region"], REGIONS)),
-    ("currency", True, lambda r: passes_or_null(r["currency"], CURRENCIES)),
-    ("amount", True, lambda r: r["amount"] is None or r["amount"] >= 0),
-    ("fresh", False, lambda r: r["ingest_time"] - r["event_time"] <= MAX_LATENCY),
-    ("free-is-free", False, lambda r: r["plan_tier"] != "free" or r["amount"] is None or r["amount"] == 0),
+    ("required", True, lambda r, _: all(r[f] is not None for f in ("event_id", "event_time", "account_id", "amount"))),
+    ("plan-tier", True, lambda r, _: passes_or_null(r["plan_tier"], PLAN_TIERS)),
+    ("region", True, lambda r, meaning: passes_or_null(r["region"], meaning.regions)),
+    ("currency", True, lambda r, _: passes_or_null(r["currency"], CURRENCIES)),
+    ("amount", True, lambda r, _: r["amount"] is None or r["amount"] >= 0),
+    ("fresh", False, lambda r, _: r["ingest_time"] - r["event_time"] <= MAX_LATENCY),
+    ("free-is-free", False, lambda r, _: r["plan_tier"] != "free" or r["amount"] is None or r["amount"] == 0),
 )
 
 
@@ -42,8 +56,9 @@ class Partition:
     A partition that was added later joins at a boundary: its watermark begins there.
     """
 
-    def __init__(self, joined=None):
+    def __init__(self, joined=None, meaning=QUICKSTART):
         self.joined = joined
+        self.meaning = meaning
         self.consumed = 0
         # The rule that made the last record invalid, if it is.
         self.broken_rule = None
@@ -59,7 +74,7 @@ class Partition:
         """Nothing that ends by then is awaited any more, or None before the first judged-valid record."""
         if self.max_event_time is None:
             return self.joined
-        folded = self.max_event_time - DELAY
+        folded = self.max_event_time - self.meaning.delay
         return folded if self.joined is None else max(folded, self.joined)
 
     def judge(self, record, log_time):
@@ -73,7 +88,7 @@ class Partition:
     def verdict(self, record, log_time):
         if record is None:
             return "undecodable"
-        broken = [(name, dead) for name, dead, rule in RULES if not rule(record)]
+        broken = [(name, dead) for name, dead, rule in RULES if not rule(record, self.meaning)]
         self.violations.update(name for name, _ in broken)
         dead = [name for name, dead in broken if dead]
         if not dead and record["event_time"] > log_time + MAX_FUTURE_SKEW:
@@ -86,8 +101,8 @@ class Partition:
         watermark = self.watermark()
         event_time = record["event_time"]
         self.max_event_time = event_time if self.max_event_time is None else max(self.max_event_time, event_time)
-        start = event_time - event_time % WINDOW
-        end = start + WINDOW
+        start = event_time - event_time % self.meaning.window
+        end = start + self.meaning.window
         if watermark is not None and end <= watermark:
             return "late"
         if watermark is not None:
@@ -97,7 +112,7 @@ class Partition:
         self.ids_by_window_end[end].add(record["event_id"])
         if seen:
             return "duplicate"
-        row = self.gold[(start, record["region"], record["plan_tier"])]
+        row = self.gold[(start, record["region"], record["plan_tier"] if self.meaning.by_plan_tier else None)]
         row[0] += record["amount"]
         row[1] += 1
         return "counted"
@@ -116,7 +131,8 @@ class Partition:
 def closed_until(partitions):
     """The end of the last window that has closed on every partition, or None."""
     watermarks = [partition.watermark() for partition in partitions]
-    return None if None in watermarks else min(watermarks) - min(watermarks) % WINDOW
+    window = max(partition.meaning.window for partition in partitions)
+    return None if None in watermarks else min(watermarks) - min(watermarks) % window
 
 
 def merged_gold(partitions):

@@ -30,7 +30,7 @@ enum ShownBy {
     Script(&'static str, &'static str),
 }
 
-const MUTANTS: [(&str, Breaks, ShownBy); 10] = [
+const MUTANTS: [(&str, Breaks, ShownBy); 12] = [
     ("commit before acknowledgement", Breaks::Around(Around::CommitBeforeAck), ShownBy::Seeds),
     ("forget the decree", Breaks::Around(Around::ForgetDecree), ShownBy::Seeds),
     ("skip remembering duplicates", Breaks::Inside(Inside::SkipDuplicates), ShownBy::Seeds),
@@ -40,6 +40,8 @@ const MUTANTS: [(&str, Breaks, ShownBy); 10] = [
     // It shows only when a decree falls into the middle of a log while a worker that has lost the partition goes on without it.
     ("ignore the fence", Breaks::Around(Around::IgnoreFence), ShownBy::Script("report-after-the-fence", "L3")),
     ("publish without all seals", Breaks::Around(Around::PublishWithoutSeals), ShownBy::Seeds),
+    ("change the meaning a window too early", Breaks::Around(Around::ChangeTooEarly), ShownBy::Seeds),
+    ("forget the meaning before", Breaks::Around(Around::ForgetMeaningBefore), ShownBy::Seeds),
     (
         "commit what was reached before the partition was lost",
         Breaks::Around(Around::CommitWhatWasLost),

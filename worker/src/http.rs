@@ -1,4 +1,5 @@
-//! HTTP: `/livez`, `/readyz`, `/metrics`, `/v1/status`, `/v1/windows`. Read only; everything comes from the status.
+//! HTTP: `/livez`, `/readyz`, `/metrics`, `/v1/status`, `/v1/windows`: everything comes from the status. The one thing that can be
+//! told is `POST /v1/leave`: the operator is about to take this worker away for good.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use schemas::report::{WaitingWindow, WorkerReport};
 use serde::Serialize;
@@ -38,13 +39,14 @@ pub(crate) fn serve(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        let router = router(status, grid, stop.clone());
         let stop = stop.clone();
         let stopped = async move {
             while !stop.is_requested() {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
-        axum::serve(listener, router(status, grid)).with_graceful_shutdown(stopped).await
+        axum::serve(listener, router).with_graceful_shutdown(stopped).await
     })
 }
 
@@ -55,8 +57,14 @@ pub(crate) fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListen
     Ok(listener)
 }
 
-fn router(status: Arc<Status>, grid: Grid) -> Router {
+fn router(status: Arc<Status>, grid: Grid, stop: Stop) -> Router {
+    let leave = move || async move {
+        tracing::info!("this worker is to be taken away: when it stops it leaves the group for good");
+        stop.expect_for_good();
+        StatusCode::NO_CONTENT
+    };
     Router::new()
+        .route("/v1/leave", post(leave))
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(scrape))

@@ -1,5 +1,6 @@
 //! The one cancellation tree: whoever waits, waits here, and is woken when the worker is to stop.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     requested: Arc<(Mutex<bool>, Condvar)>,
+    for_good: Arc<AtomicBool>,
     hurried: bool,
 }
 
@@ -21,6 +23,16 @@ impl Stop {
         let (requested, woken) = &*self.requested;
         *requested.lock().unwrap_or_else(PoisonError::into_inner) = true;
         woken.notify_all();
+    }
+
+    /// The stop that comes will be for good: no worker of this name follows soon.
+    pub fn expect_for_good(&self) {
+        self.for_good.store(true, Ordering::Release);
+    }
+
+    /// Whether the stop is for good.
+    pub fn is_for_good(&self) -> bool {
+        self.for_good.load(Ordering::Acquire)
     }
 
     /// Whether somebody asked.

@@ -48,17 +48,38 @@ pub struct Findings {
     /// Per rule, in the manifest's order.
     pub rules: Vec<RuleBody>,
     /// Examples of violations.
-    pub samples: Vec<SampleBody>,
+    pub samples: Vec<Sampled>,
     /// The records that would be refused.
     pub objections: Vec<Objection>,
-    /// The record and the rule at which the partition would stop, if it would.
-    pub stopped: Option<(i64, String)>,
+    /// Where a partition would stop, if one would.
+    pub stopped: Option<Stopped>,
+}
+
+/// An example of a violation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sampled {
+    /// The source partition.
+    pub partition: i32,
+    /// The record and its values.
+    pub sample: SampleBody,
+}
+
+/// A record that a rule does not let pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// The rule's name.
+    pub rule: String,
 }
 
 /// One partition's records, judged one after the other.
 pub struct Trial<S> {
     plan: Arc<Plan>,
     program: Arc<Program>,
+    partition: i32,
     decoder: Decoder<S>,
     clock: LogClock,
     lane: Lane,
@@ -66,8 +87,14 @@ pub struct Trial<S> {
 }
 
 impl<S: WriterSchemas> Trial<S> {
-    /// Begins before `first`, as a lane whose watermark is `watermark` milliseconds (absent: that of a new partition).
-    pub fn new(plan: &Arc<Plan>, schemas: S, first: i64, watermark: Option<i64>) -> Result<Self, TrialError> {
+    /// Begins before record `first` of a partition, as a lane whose watermark is `watermark` milliseconds (absent: that of a new partition).
+    pub fn new(
+        plan: &Arc<Plan>,
+        schemas: S,
+        partition: i32,
+        first: i64,
+        watermark: Option<i64>,
+    ) -> Result<Self, TrialError> {
         let program = Arc::new(program(plan));
         let watermark = watermark.map_or(EventTime::NEVER, EventTime);
         let start = Progress::start(Offset(first));
@@ -78,6 +105,7 @@ impl<S: WriterSchemas> Trial<S> {
             clock: LogClock::resume(0),
             lane: Lane::resume(program.clone(), &progress)?,
             program,
+            partition,
             findings: Findings::default(),
         })
     }
@@ -118,16 +146,18 @@ impl<S: WriterSchemas> Trial<S> {
             _ => None,
         });
         for report in reports {
-            self.findings.add(report.rules, report.samples);
+            let sampled = |sample| Sampled { partition: self.partition, sample };
+            self.findings.add(report.rules, report.samples.into_iter().map(sampled));
         }
         if let Some(halt) = emissions.halt {
-            self.findings.stopped = Some((halt.offset.0, self.program.rules[halt.rule].name.clone()));
+            let rule = self.program.rules[halt.rule].name.clone();
+            self.findings.stopped = Some(Stopped { partition: self.partition, offset: halt.offset.0, rule });
         }
     }
 }
 
 impl Findings {
-    /// Adds what was found on another partition; its offsets are another log's.
+    /// Adds what was found on another partition.
     pub fn merge(&mut self, other: Self) {
         self.ledger.add(&other.ledger);
         self.add(other.rules, other.samples);
@@ -135,7 +165,7 @@ impl Findings {
         self.stopped = self.stopped.take().or(other.stopped);
     }
 
-    fn add(&mut self, rules: Vec<RuleBody>, samples: Vec<SampleBody>) {
+    fn add(&mut self, rules: Vec<RuleBody>, samples: impl IntoIterator<Item = Sampled>) {
         if self.rules.is_empty() {
             self.rules = rules;
         } else {

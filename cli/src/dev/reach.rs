@@ -3,7 +3,6 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use plan::Plan;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -11,8 +10,6 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
 use worker::registry::innermost;
 use worker::source::plain;
-
-use super::servers::PrepareError;
 
 /// How long one question waits for its answer.
 const ASK: Duration = Duration::from_secs(1);
@@ -22,13 +19,11 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Waits until a broker answers, at most for `wait`.
 ///
 /// # Errors
-/// None does: with the client's last words.
-pub fn broker(plan: &Plan, client: &ClientConfig, wait: Duration) -> Result<(), PrepareError> {
-    let bootstrap = &plan.kafka.bootstrap;
-    let failed = |message| PrepareError::ReachKafka { bootstrap: bootstrap.clone(), message };
+/// None does: the client's last words.
+pub fn broker(bootstrap: &str, client: &ClientConfig, wait: Duration) -> Result<(), String> {
     // A producer, because it needs no group; nothing is sent with it.
     let asker: BaseProducer<LastWords> =
-        client.create_with_context(LastWords::default()).map_err(|error| failed(error.to_string()))?;
+        client.create_with_context(LastWords::default()).map_err(|error| error.to_string())?;
     let ask = || {
         let Err(error) = asker.client().fetch_metadata(None, ASK) else { return Ok(()) };
         // The words may come a moment after the answer.
@@ -38,19 +33,18 @@ pub fn broker(plan: &Plan, client: &ClientConfig, wait: Duration) -> Result<(), 
         }
         Err(asker.context().get().unwrap_or_else(|| error.to_string()))
     };
-    until(&format!("the broker at '{bootstrap}'"), wait, ask).map_err(failed)
+    until(&format!("the broker at '{bootstrap}'"), wait, ask)
 }
 
 /// Waits until something at the registry's address answers, at most for `wait`.
 ///
 /// # Errors
-/// Nothing does.
-pub fn registry(url: &str, wait: Duration) -> Result<(), PrepareError> {
-    let failed = |message| PrepareError::ReachRegistry { url: url.to_owned(), message };
+/// Nothing does: why the last question failed.
+pub fn registry(url: &str, wait: Duration) -> Result<(), String> {
     let client = reqwest::blocking::Client::builder().timeout(ASK).build();
-    let client = client.map_err(|error| failed(innermost(&error)))?;
+    let client = client.map_err(|error| innermost(&error))?;
     let ask = || client.get(format!("{url}/subjects")).send().map(drop).map_err(|error| innermost(&error));
-    until(&format!("the schema registry at '{url}'"), wait, ask).map_err(failed)
+    until(&format!("the schema registry at '{url}'"), wait, ask)
 }
 
 /// Asks until there is an answer; the last error after `wait`.

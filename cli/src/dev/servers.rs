@@ -104,8 +104,10 @@ impl Servers {
     /// A server does not answer within `wait`, or refuses.
     pub fn prepare(&self, plan: &Plan, wait: Duration) -> Result<(), PrepareError> {
         if self.embedded.is_none() {
-            reach::broker(plan, &client(plan), wait)?;
-            reach::registry(&plan.registry_url, wait)?;
+            let (bootstrap, url) = (&plan.kafka.bootstrap, &plan.registry_url);
+            reach::broker(bootstrap, &client(plan), wait)
+                .map_err(|message| PrepareError::ReachKafka { bootstrap: bootstrap.clone(), message })?;
+            reach::registry(url, wait).map_err(|message| PrepareError::ReachRegistry { url: url.clone(), message })?;
         }
         make_topics(plan)?;
         register(plan, self.embedded.is_some())

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use clap::Subcommand;
 use thiserror::Error;
 use worker::registry::RegistryClient;
-use worker::trial::Findings;
+use worker::trial::{Findings, Stopped};
 
 use crate::pipeline_at::{LoadError, PipelineArgs};
 use crate::stretch::StretchError;
@@ -144,13 +144,13 @@ fn tell(findings: &Findings, letters: usize, out: &mut dyn Write) -> io::Result<
         writeln!(out, "  {duplicates} would be duplicates of others among them")?;
     }
     for ((reason, rule), count) in findings.grouped() {
+        let example = findings.objections.iter().find(|found| (found.reason, found.rule.as_deref()) == (reason, rule));
         let rule = rule.map_or_else(String::new, |rule| format!(" ({rule})"));
-        let example = findings.objections.iter().find(|found| found.reason == reason);
         let message = example.map_or("", |found| found.message.as_str());
         writeln!(out, "  {count} would be refused again as {reason}{rule}, for example: {message}")?;
     }
-    if let Some((offset, rule)) = &findings.stopped {
-        writeln!(out, "  a partition would stop before offset {offset}, which breaks rule '{rule}'")?;
+    if let Some(Stopped { partition, offset, rule }) = &findings.stopped {
+        writeln!(out, "  partition {partition} would stop before offset {offset}, which breaks rule '{rule}'")?;
     }
     debug_assert!(refused <= letters as u64, "each is refused at most once");
     Ok(())

@@ -84,7 +84,7 @@ pub fn dry_run(plan: &Arc<Plan>, letters: &[&Letter]) -> Result<Findings, Replay
         partitions.entry(letter.partition).or_default().push(letter);
     }
     for (partition, letters) in partitions {
-        let mut trial = Trial::new(plan, schemas.clone(), 0, watermarks.get(&partition).copied())?;
+        let mut trial = Trial::new(plan, schemas.clone(), partition, 0, watermarks.get(&partition).copied())?;
         let again = letters.iter().map(|letter| {
             let mut record = letter.record.clone();
             record.offset = letter.offset;

@@ -46,7 +46,7 @@ pub(super) fn read(
 ) -> Result<BTreeMap<i32, Unread>, ExplainError> {
     let schemas = Arc::new(SchemaCache::new(&plan.registry_url));
     let look = |(partition, position): (&i32, &i64)| {
-        let trial = Trial::new(plan, schemas.clone(), *position, Some(end))?;
+        let trial = Trial::new(plan, schemas.clone(), *partition, *position, Some(end))?;
         Ok((*partition, Look { position: *position, trial, waiting: Vec::new(), found: Unread::default() }))
     };
     let mut looks = positions.iter().map(look).collect::<Result<BTreeMap<_, _>, TrialError>>()?;

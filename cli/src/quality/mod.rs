@@ -13,7 +13,7 @@ use plan::{Plan, ThresholdPlan};
 use schemas::wire::RuleBody;
 use thiserror::Error;
 use worker::registry::SchemaCache;
-use worker::trial::{Findings, Trial, TrialError};
+use worker::trial::{Findings, Sampled, Stopped, Trial, TrialError};
 
 use crate::generate::{duration, iso};
 use crate::pipeline_at::{LoadError, PipelineArgs};
@@ -107,7 +107,7 @@ fn take_in(
     let (trial, waiting) = match trials.entry(record.partition) {
         std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
         std::collections::btree_map::Entry::Vacant(new) => {
-            new.insert((Trial::new(plan, schemas.clone(), record.offset, None)?, Vec::new()))
+            new.insert((Trial::new(plan, schemas.clone(), record.partition, record.offset, None)?, Vec::new()))
         }
     };
     waiting.push(record);
@@ -149,20 +149,23 @@ fn tell(plan: &Plan, findings: &Findings, since: i64, samples: usize, out: &mut 
         }
     }
     writeln!(out, "{table}")?;
-    if let Some((offset, rule)) = &findings.stopped {
-        writeln!(out, "a partition would stop before offset {offset}, which breaks rule '{rule}'")?;
+    if let Some(Stopped { partition, offset, rule }) = &findings.stopped {
+        writeln!(out, "partition {partition} would stop before offset {offset}, which breaks rule '{rule}'")?;
     }
-    for sample in findings.samples.iter().take(samples) {
-        let expected = plan.rules.iter().find(|rule| rule.name == sample.rule).map_or("", |rule| &rule.expected);
-        let (field, value) = (sample.field.as_deref().unwrap_or("-"), sample.value.as_deref().unwrap_or("null"));
-        let id = sample.event_id.as_deref().unwrap_or("null");
-        writeln!(
-            out,
-            "{}: offset {}, event {id}: {field} is {value}, expected {expected}",
-            sample.rule, sample.offset
-        )?;
+    for sampled in findings.samples.iter().take(samples) {
+        writeln!(out, "{}", sample_line(plan, sampled))?;
     }
     Ok(())
+}
+
+/// Which record it is, as `sluice dlq show` takes it, and what is wrong with it.
+fn sample_line(plan: &Plan, Sampled { partition, sample }: &Sampled) -> String {
+    let expected = plan.rules.iter().find(|rule| rule.name == sample.rule).map_or("", |rule| &rule.expected);
+    let (field, value) = (sample.field.as_deref().unwrap_or("-"), sample.value.as_deref().unwrap_or("null"));
+    // The values of several fields are named already.
+    let what = if field.contains(", ") { value.to_owned() } else { format!("{field} is {value}") };
+    let id = sample.event_id.as_deref().unwrap_or("null");
+    format!("{}: record {partition}-{}, event {id}: {what}, expected {expected}", sample.rule, sample.offset)
 }
 
 /// What the share would mean if it stayed like this.

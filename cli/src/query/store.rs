@@ -25,23 +25,23 @@ pub enum StoreError {
     #[error("the store '{}' holds no tables yet: run a pipeline with this folder as its sink, or name another one with --data", .0.display())]
     Empty(PathBuf),
     /// DuckDB does not start.
-    #[error("cannot start DuckDB: {}", told(.0))]
-    Start(#[source] duckdb::Error),
+    #[error("cannot start DuckDB: {0}")]
+    Start(String),
     /// A view's files cannot be read.
-    #[error("cannot read the files of '{view}' in '{}': {}", folder.display(), told(source))]
+    #[error("cannot read the files of '{view}' in '{}': {message}", folder.display())]
     MakeView {
         /// The view.
         view: &'static str,
         /// The store.
         folder: PathBuf,
         /// Why.
-        source: duckdb::Error,
+        message: String,
     },
     /// The SQL is wrong, or a file cannot be read.
-    #[error("{}{hint}", told(source))]
+    #[error("{message}{hint}")]
     Run {
         /// Why.
-        source: duckdb::Error,
+        message: String,
         /// Which views there are not, if any.
         hint: String,
     },
@@ -65,9 +65,9 @@ impl Store {
         let config = Config::default()
             .with("autoinstall_known_extensions", "false")
             .and_then(|config| config.with("autoload_known_extensions", "false"))
-            .map_err(StoreError::Start)?;
-        let duckdb = Connection::open_in_memory_with_flags(config).map_err(StoreError::Start)?;
-        duckdb.execute_batch("set TimeZone = 'UTC'").map_err(StoreError::Start)?;
+            .map_err(failed_to_start)?;
+        let duckdb = Connection::open_in_memory_with_flags(config).map_err(failed_to_start)?;
+        duckdb.execute_batch("set TimeZone = 'UTC'").map_err(failed_to_start)?;
         let mut missing = Vec::new();
         for (view, columns, above, below) in VIEWS {
             let Some(glob) = glob(folder, above, pipeline, below) else {
@@ -77,7 +77,7 @@ impl Store {
             let sql = format!(
                 "create view {view} as select {columns} from read_parquet('{glob}', union_by_name = true, hive_partitioning = false)"
             );
-            let failed = |source| StoreError::MakeView { view, folder: folder.to_owned(), source };
+            let failed = |error| StoreError::MakeView { view, folder: folder.to_owned(), message: told(error) };
             duckdb.execute_batch(&sql).map_err(failed)?;
         }
         if missing.len() == VIEWS.len() {
@@ -91,7 +91,7 @@ impl Store {
     /// # Errors
     /// DuckDB's, with a hint when a view is not there for want of files.
     pub fn batches(&self, sql: &str) -> Result<Vec<RecordBatch>, StoreError> {
-        let failed = |source| StoreError::Run { source, hint: self.hint(sql) };
+        let failed = |error| StoreError::Run { message: told(error), hint: self.hint(sql) };
         let mut statement = self.duckdb.prepare(sql).map_err(failed)?;
         let mut batches: Vec<RecordBatch> = statement.query_arrow([]).map_err(failed)?.collect();
         if batches.is_empty() {
@@ -146,8 +146,12 @@ fn has_parquet(folder: &Path) -> bool {
     folders.iter().any(|folder| has_parquet(folder))
 }
 
-/// DuckDB's message without the wrapper's.
-fn told(error: &duckdb::Error) -> String {
+fn failed_to_start(error: duckdb::Error) -> StoreError {
+    StoreError::Start(told(error))
+}
+
+/// DuckDB's own message: what the crate adds (an error code that is always the same) says nothing.
+fn told(error: duckdb::Error) -> String {
     match error {
         duckdb::Error::DuckDBFailure(_, Some(message)) => message.trim_end().to_owned(),
         other => other.to_string(),

@@ -88,4 +88,6 @@ fn nothing_there_is_said_clearly() {
     assert!(missing.to_string().ends_with("\nthere are no files of 'dq_metrics' yet"), "{missing}");
     let wrong = shown(folder.path(), Some("select regoin from gold"), Format::Table).expect_err("no such column");
     assert!(wrong.to_string().starts_with("Binder Error: Referenced column \"regoin\" not found"), "{wrong}");
+    let chain = format!("{:#}", anyhow::Error::from(wrong));
+    assert!(!chain.contains("Unknown error code"), "{chain}");
 }

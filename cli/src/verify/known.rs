@@ -37,7 +37,11 @@ pub enum KnownError {
 
 /// What is known.
 pub(super) struct KnownFacts {
+    /// The revision of the meaning that all of it is about.
+    revision: i64,
     seals: BTreeMap<i32, BTreeSet<Seen>>,
+    /// Other meanings have sealed windows, too.
+    has_others: bool,
     /// All seals of windows that start there or later are known; nothing: all.
     complete_from: Option<i64>,
     /// Windows that end by then are published, by output.
@@ -49,8 +53,8 @@ impl KnownFacts {
     pub(super) fn seen(&self, partition: i32, store: &Store) -> Vec<Seen> {
         let mut seen = self.seals.get(&partition).cloned().unwrap_or_default();
         if let Some(complete_from) = self.complete_from {
-            let files =
-                store.contributions().filter(|(start, _, of)| *start < complete_from && of.partition == partition);
+            let files = store.contributions(self.revision);
+            let files = files.filter(|(start, _, of)| *start < complete_from && of.partition == partition);
             seen.extend(files.map(|(_, end, of)| Seen { at: of.end, until: end }));
         }
         seen.into_iter().collect()
@@ -60,7 +64,7 @@ impl KnownFacts {
     pub(super) fn sealed(&self, partition: i32, low: i64) -> Option<i64> {
         let before = self.seals.get(&partition).into_iter().flatten().filter(|seal| seal.at <= low);
         let newest = before.map(|seal| seal.until).max();
-        newest.or(self.complete_from.is_none().then_some(i64::MIN))
+        newest.or((self.complete_from.is_none() && !self.has_others).then_some(i64::MIN))
     }
 
     /// Whether every decree that has a say in a window that starts there is known.
@@ -82,6 +86,7 @@ pub(super) fn read(plan: &Plan) -> Result<KnownFacts, KnownError> {
     // Every output is told of every seal.
     let whole = stretch.lows().values().any(|low| *low == 0);
     let mut seals: BTreeMap<i32, BTreeSet<Seen>> = BTreeMap::new();
+    let mut has_others = false;
     stretch.read(|message| {
         if message.header(KIND_HEADER) != Some(b"seal") {
             return;
@@ -89,12 +94,17 @@ pub(super) fn read(plan: &Plan) -> Result<KnownFacts, KnownError> {
         if let Ok(Record { from, content: Content::Seal(body) }) =
             Record::decode(message.value.as_deref().unwrap_or_default())
         {
-            seals.entry(from.partition).or_default().insert(Seen { at: body.at, until: body.until });
+            // Seals of another meaning tell of another watermark, on another grid.
+            has_others |= from.revision != plan.revision;
+            if from.revision == plan.revision {
+                seals.entry(from.partition).or_default().insert(Seen { at: body.at, until: body.until });
+            }
         }
     })?;
     let first = |partition: i32| seals.get(&partition).and_then(|seals| seals.iter().map(|seal| seal.until).min());
     let complete_from = (0..plan.source.partitions as i32).map(|partition| first(partition).unwrap_or(i64::MAX)).max();
-    Ok(KnownFacts { complete_from: complete_from.filter(|_| !whole), seals, published_until })
+    let complete_from = complete_from.filter(|_| !whole);
+    Ok(KnownFacts { revision: plan.revision, complete_from, seals, has_others, published_until })
 }
 
 /// How far each output is published, as far as that is committed.

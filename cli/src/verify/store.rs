@@ -93,10 +93,11 @@ impl Store {
         read(&self.root.join(&file.path))
     }
 
-    /// Start and end of each window with what each partition contributed.
-    pub(super) fn contributions(&self) -> impl Iterator<Item = (i64, i64, &Contribution)> {
-        self.files.iter().flat_map(|((start, _), files)| {
+    /// Start and end of each window of a revision with what each partition contributed.
+    pub(super) fn contributions(&self, revision: i64) -> impl Iterator<Item = (i64, i64, &Contribution)> {
+        self.files.iter().flat_map(move |((start, _), files)| {
             let facts = files.iter().filter_map(|file| file.content.as_ref().ok());
+            let facts = facts.filter(move |facts| facts.revision == revision);
             facts.flat_map(move |facts| facts.sources.iter().map(move |source| (*start, facts.end, source)))
         })
     }

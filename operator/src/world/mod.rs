@@ -229,6 +229,9 @@ pub trait Registry {
 pub trait Workers {
     /// The report of the worker in the pod with this IP.
     fn report(&self, pod_ip: &str) -> impl Future<Output = Result<WorkerReport, UnreachableWorker>> + Send;
+
+    /// Tells the worker in that pod that no worker of its name will follow soon. Can be repeated.
+    fn farewell(&self, pod_ip: &str) -> impl Future<Output = Result<(), UnreachableWorker>> + Send;
 }
 
 /// The time.

@@ -124,6 +124,10 @@ impl Workers for RealWorld {
     async fn report(&self, pod_ip: &str) -> Result<WorkerReport, UnreachableWorker> {
         self.workers.report(pod_ip).await
     }
+
+    async fn farewell(&self, pod_ip: &str) -> Result<(), UnreachableWorker> {
+        self.workers.farewell(pod_ip).await
+    }
 }
 
 impl Clock for RealWorld {

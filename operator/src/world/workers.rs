@@ -13,7 +13,7 @@ use crate::names::HTTP_PORT;
 
 const ANSWER_WAIT: Duration = Duration::from_secs(3);
 
-/// Reads reports at `http://POD_IP:8080/v1/status`.
+/// Reads reports at `http://POD_IP:8080/v1/status`, and says farewell at `/v1/leave`.
 #[derive(Clone)]
 pub struct WorkerHttp(Client);
 
@@ -32,10 +32,24 @@ impl Default for WorkerHttp {
 
 impl Workers for WorkerHttp {
     async fn report(&self, pod_ip: &str) -> Result<WorkerReport, UnreachableWorker> {
-        let host = if pod_ip.contains(':') { format!("[{pod_ip}]") } else { pod_ip.to_owned() };
-        let url = format!("http://{host}:{HTTP_PORT}/v1/status");
-        let failed = |error: reqwest::Error| UnreachableWorker { message: innermost(&error) };
-        let answer = self.0.get(&url).timeout(ANSWER_WAIT).send().await.map_err(failed)?;
-        answer.error_for_status().map_err(failed)?.json().await.map_err(failed)
+        let answer = self.0.get(url(pod_ip, "status")).timeout(ANSWER_WAIT).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+
+    async fn farewell(&self, pod_ip: &str) -> Result<(), UnreachableWorker> {
+        let answer = self.0.post(url(pod_ip, "leave")).timeout(ANSWER_WAIT).send().await?;
+        answer.error_for_status()?;
+        Ok(())
+    }
+}
+
+fn url(pod_ip: &str, what: &str) -> String {
+    let host = if pod_ip.contains(':') { format!("[{pod_ip}]") } else { pod_ip.to_owned() };
+    format!("http://{host}:{HTTP_PORT}/v1/{what}")
+}
+
+impl From<reqwest::Error> for UnreachableWorker {
+    fn from(error: reqwest::Error) -> Self {
+        Self { message: innermost(&error) }
     }
 }

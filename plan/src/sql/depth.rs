@@ -6,23 +6,12 @@ use datafusion_sql::sqlparser::ast::{Expr, Visit, Visitor};
 use datafusion_sql::sqlparser::keywords::Keyword;
 use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::text::Text;
-use crate::{Problem, codes};
-
 /// Levels of an expression. What is deeper could exhaust the stack of those who walk it.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 /// Parentheses and prefixes inside each other, for the parser itself.
 pub(super) const MAX_NESTING: usize = 24;
 /// Operators and keywords of an expression; bounds the stack of those who measure the depth.
 const MAX_OPERATORS: usize = 200;
-
-/// The problem of an expression that is too deep.
-pub(super) fn refuse(source: &Text<'_>) -> Problem {
-    let message = format!("the {} is nested too deeply", source.what);
-    source.problem(codes::SQL_UNSUPPORTED, Some(0..source.sql.len()), message).help(format!(
-        "allowed are {MAX_NESTING} parentheses and {MAX_DEPTH} operators inside each other; 'in (…)' takes long lists"
-    ))
-}
 
 /// Whether a text has so many operators that its tree could be too deep to be measured.
 pub(super) fn is_too_long(tokens: &[TokenWithSpan]) -> bool {

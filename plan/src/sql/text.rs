@@ -7,7 +7,7 @@ use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_sql::sqlparser::tokenizer::{Location, Span, Token, Tokenizer};
 
-use super::depth;
+use super::depth::{self, MAX_DEPTH, MAX_NESTING};
 use crate::{Path, Problem, codes};
 
 /// The text of an expression and where it stands in the manifest.
@@ -49,14 +49,14 @@ pub(crate) fn parse(source: &Text<'_>) -> Result<ast::Expr, Problem> {
         let place = place.and_then(|(line, column)| byte_at(source.sql, line, column)).unwrap_or(end);
         syntax(reason, Some(token_at(source.sql, place)))
     };
-    let deep = || depth::refuse(source);
+    let deep = || too_deep(source);
     let dialect = GenericDialect {};
     let tokens = Tokenizer::new(&dialect, source.sql).tokenize_with_location();
     let tokens = tokens.map_err(|error| refused(error.into()))?;
     if depth::is_too_long(&tokens) {
         return Err(deep());
     }
-    let mut parser = Parser::new(&dialect).with_recursion_limit(depth::MAX_NESTING).with_tokens_with_locations(tokens);
+    let mut parser = Parser::new(&dialect).with_recursion_limit(MAX_NESTING).with_tokens_with_locations(tokens);
     let parsed = parser.parse_expr().map_err(|error| match error {
         ParserError::RecursionLimitExceeded => deep(),
         other => refused(other),
@@ -67,6 +67,14 @@ pub(crate) fn parse(source: &Text<'_>) -> Result<ast::Expr, Problem> {
         return Err(syntax(&format!("expected its end, found: {}", next.token), place));
     }
     if depth::is_too_deep(&parsed) { Err(deep()) } else { Ok(parsed) }
+}
+
+/// The problem of an expression that is too deep.
+fn too_deep(source: &Text<'_>) -> Problem {
+    let message = format!("the {} is nested too deeply", source.what);
+    source.problem(codes::SQL_UNSUPPORTED, Some(0..source.sql.len()), message).help(format!(
+        "allowed are {MAX_NESTING} parentheses and {MAX_DEPTH} operators inside each other; 'in (…)' takes long lists"
+    ))
 }
 
 /// The bytes of a node of the syntax tree.

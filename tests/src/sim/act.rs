@@ -1,5 +1,6 @@
 //! What each action of a script does.
 
+mod change;
 mod end;
 mod group;
 mod work;
@@ -13,7 +14,11 @@ impl Sim {
     pub(super) fn happens(&self, Action { verb, who, n, m }: Action) {
         let slot = who % self.workers;
         if verb.is_fault() {
-            self.world().tally.count(&format!("fault: {}", verb.name()));
+            let mut world = self.world();
+            world.tally.count(&format!("fault: {}", verb.name()));
+            if world.is_changing() {
+                world.tally.count(&format!("fault in a change: {}", verb.name()));
+            }
         }
         match verb {
             Verb::Produce => self.produce(who, n),
@@ -56,6 +61,8 @@ impl Sim {
             Verb::SpoilVolume => self.world().disks[slot].spoil(n, m),
             Verb::LoseTables => self.lose_tables(),
             Verb::Grow => self.grow(who),
+            Verb::Revise => self.revise(n, m % 2 == 1),
+            Verb::Roll => self.roll(who, m % 2 == 1),
             Verb::Finish => self.finish(),
         }
     }
@@ -99,8 +106,9 @@ impl Sim {
             return;
         }
         let partition = partition % world.sources.len();
+        let withheld = world.withheld();
         let source = &mut world.sources[partition];
-        source.visible = (source.visible + count).min(source.entries.len());
+        source.show(count, withheld);
         let last = source.visible.checked_sub(1).map(|last| source.entries[last].log_time);
         world.clock = last.unwrap_or(START).max(world.clock);
     }

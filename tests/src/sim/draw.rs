@@ -9,6 +9,9 @@ use super::script::{Action, Script, Verb};
 /// Fewest faults of a script.
 pub const FEWEST_FAULTS: usize = 5;
 
+/// In one seed of so many the meaning changes.
+const CHANGES_IN: u64 = 3;
+
 /// The script of a seed.
 pub fn draw(seed: u64) -> Script {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -35,7 +38,22 @@ pub fn draw(seed: u64) -> Script {
             actions.insert(at, fault);
         }
     }
+    if seed % CHANGES_IN == 1 {
+        change(&mut ChaCha8Rng::seed_from_u64(!seed), &mut actions, workers);
+    }
     Script { seed, kind, partitions, records, workers, cut, actions }
+}
+
+/// In the middle of the run the meaning changes, and the workers are started anew one after the other.
+fn change(rng: &mut ChaCha8Rng, actions: &mut Vec<Action>, workers: usize) {
+    let end = actions.iter().position(|action| action.verb == Verb::Finish).unwrap_or(actions.len());
+    let mut at = end * rng.random_range(10..70) / 100;
+    actions.insert(at, Action { verb: Verb::Revise, who: 0, n: rng.random_range(0..30), m: rng.random_range(0..2) });
+    for worker in 0..workers {
+        at += 1 + if worker == 0 { rng.random_range(0..6) } else { rng.random_range(0..20) };
+        let (who, m) = (rng.random_range(0..6), usize::from(rng.random_bool(0.2)));
+        actions.insert(at.min(actions.len()), Action { verb: Verb::Roll, who, n: 0, m });
+    }
 }
 
 fn action(rng: &mut ChaCha8Rng, favoured: Option<u32>) -> Action {

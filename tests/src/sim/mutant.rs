@@ -3,9 +3,12 @@
 //! Those here stand between production code and the world: what was decided rightly is done wrongly. Those inside of the
 //! core are switched on by the feature `mutants`.
 
+use std::sync::Arc;
+
 use schemas::wire::{Content, Record, SealBody, Sender};
-use stream_core::Point;
+use stream_core::{Change, EventTime, Point};
 use worker::ingest::effects::Commit;
+use worker::meaning::Previous;
 use worker::progress::{decode, encode};
 
 /// Which law is broken.
@@ -23,6 +26,21 @@ pub enum Mutant {
     PublishWithoutSeals,
     /// What was reached before a partition was lost is committed when it is back.
     CommitWhatWasLost,
+    /// The last window before a change of meaning is taken with the new one.
+    ChangeTooEarly,
+    /// A commit does not hold the meaning before.
+    ForgetMeaningBefore,
+}
+
+/// What a process is told of the meaning before instead of `previous`.
+pub fn previous(mutant: Option<Mutant>, previous: Arc<Previous>) -> Arc<Previous> {
+    if mutant != Some(Mutant::ChangeTooEarly) {
+        return previous;
+    }
+    let Change { before, beside, until } = &*previous.change;
+    let until = EventTime(until.0 - beside.windows.size);
+    let change = Change { before: before.clone(), beside: beside.clone(), until };
+    Arc::new(Previous { plan: previous.plan.clone(), change: Arc::new(change) })
 }
 
 /// What is committed instead of `commit`.
@@ -32,6 +50,10 @@ pub fn commit(mutant: Option<Mutant>, commit: &Commit) -> Commit {
     };
     let progress = &mut committed.progress;
     match mutant {
+        Some(Mutant::ForgetMeaningBefore) => {
+            committed.before = None;
+            progress.position = commit.position;
+        }
         Some(Mutant::ForgetDecree) => progress.decrees.clear(),
         Some(Mutant::WrongAnchor) => {
             let (offset, watermark) = (progress.position, progress.watermark);

@@ -14,6 +14,8 @@ use worker::publish::{Publisher, Publishing};
 use worker::quality::Quality;
 use worker::status::Status;
 
+use super::domain::Domain;
+use super::mutant;
 use super::run::Sim;
 use super::world::Pid;
 
@@ -44,16 +46,18 @@ pub struct PublishTask {
 impl Process {
     /// A process of worker `slot`; the first worker publishes.
     pub fn new(sim: &Arc<Sim>, pid: Pid, slot: usize, stop: &worker::stop::Stop) -> Self {
-        let domain = &sim.domain;
-        let status = Arc::new(Status::new("sim", 1, &format!("sim-{slot}")));
-        let outside = Outside { sim: Arc::downgrade(sim), pid };
         let ends = sim.world().bounds.clone();
         let topology = sim.world().topology();
+        let (domain, previous) = sim.world().meaning(slot);
+        let previous = previous.map(|previous| mutant::previous(sim.mutant, previous));
+        let before = previous.as_ref().map(|_| sim.domain.clone());
+        let outside = Outside { sim: Arc::downgrade(sim), pid, domain: domain.clone(), before };
+        let status = Arc::new(Status::new("sim", domain.plan.revision, &format!("sim-{slot}")));
         let quality = Arc::new(Quality::new(domain.plan.clone(), status.clone()));
         let publisher = || Publisher {
             plan: domain.plan.clone(),
             program: domain.program.clone(),
-            previous: None,
+            previous: previous.clone(),
             topology: topology.clone(),
             files: Box::new(outside.clone()),
             commits: Box::new(outside.clone()),
@@ -65,7 +69,7 @@ impl Process {
         let shared = Shared {
             plan: domain.plan.clone(),
             program: domain.program.clone(),
-            previous: None,
+            previous: previous.clone(),
             topology: topology.clone(),
             broker: Box::new(outside.clone()),
             volume: Some(Arc::new(outside.clone())),
@@ -95,6 +99,10 @@ impl Process {
 pub(super) struct Outside {
     sim: Weak<Sim>,
     pub(super) pid: Pid,
+    /// What the process reads records as.
+    domain: Arc<Domain>,
+    /// The same in the meaning before, if it was told of one.
+    before: Option<Arc<Domain>>,
 }
 
 /// The process is no more: whatever it was doing ends here.

@@ -61,7 +61,7 @@ pub fn gold(bytes: &[u8]) -> Vec<(i64, Row)> {
 /// If they are not of the simulated pipeline.
 pub fn gold_rows(batch: &RecordBatch) -> Vec<(i64, Row)> {
     let column = |name: &str| batch.column_by_name(name).expect("the manifest's columns").clone();
-    let [region, kind] = ["region", "kind"].map(column);
+    let groups = ["region", "kind"].map(|name| batch.column_by_name(name).cloned());
     let (starts, sales) = (column("window_start"), column("sales"));
     let money = ["revenue", "top", "mean"].map(column);
     let text = |column: &arrow::array::ArrayRef, row: usize| {
@@ -73,7 +73,7 @@ pub fn gold_rows(batch: &RecordBatch) -> Vec<(i64, Row)> {
             let column = column.as_primitive::<Decimal128Type>();
             column.is_valid(row).then(|| column.value(row))
         };
-        let group = vec![text(&region, row), text(&kind, row)];
+        let group = groups.iter().flatten().map(|group| text(group, row)).collect();
         let money = [number(&money[0]), number(&money[1]), number(&money[2])];
         let start = starts.as_primitive::<TimestampMillisecondType>().value(row);
         (start, Row { group, sales: sales.as_primitive::<Int64Type>().value(row), money })

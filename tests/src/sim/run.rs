@@ -23,8 +23,10 @@ const THOROUGH: u64 = 8;
 
 /// A world and the processes in it.
 pub struct Sim {
-    /// The pipeline.
+    /// The pipeline as it is at first.
     pub domain: Arc<Domain>,
+    /// Which one it is.
+    pub(super) kind: usize,
     /// Virtual milliseconds between cuts.
     pub cut: u64,
     /// What the logs follow from.
@@ -91,10 +93,12 @@ impl Sim {
             tally: Tally::default(),
             broken: Vec::new(),
             domain: domain.clone(),
+            revised: None,
         };
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
             domain,
+            kind: script.kind,
             cut: script.cut,
             seed: script.seed,
             records: script.records,
@@ -178,7 +182,8 @@ impl Sim {
         let me = self.me.upgrade().expect("somebody holds it who calls it");
         let stop = worker::stop::Stop::hurried();
         let pid = self.world().lives.len();
-        self.world().lives.push(Life { slot, stop: stop.clone(), ..Life::default() });
+        let is_new = self.world().revised.as_ref().is_some_and(|revised| revised.slots.contains(&slot));
+        self.world().lives.push(Life { slot, is_new, stop: stop.clone(), ..Life::default() });
         let process = Arc::new(Process::new(&me, pid, slot, &stop));
         let mut world = self.world();
         world.group.members.insert(slot, pid);

@@ -95,6 +95,11 @@ verbs! {
     LoseTables "lose-tables" 1 true;
     /// The source topic gets one more partition, and the partitions are dealt by `who`.
     Grow "grow" 1 true;
+    /// The pipeline's meaning becomes another one, the `n`th, from the first window on behind everything that is known; `m` odd: where
+    /// the windows of both begin. Only the first time.
+    Revise "revise" 0 false;
+    /// The `who`th worker that does not know of it is started anew with the new meaning; `m` odd: without having been asked to end.
+    Roll "roll" 0 false;
     /// No more records will come: workers are started anew, to read to the end and drain.
     Finish "finish" 0 false;
 }

@@ -6,6 +6,7 @@
 
 mod group;
 mod lives;
+mod revised;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,6 +19,7 @@ use worker::publish::Written;
 
 pub use group::Group;
 pub use lives::{Fuse, Life, Message, Pid};
+pub use revised::{MEANINGS, Revised};
 pub use source::Source;
 
 use super::disk::Disk;
@@ -27,8 +29,10 @@ use super::tally::Tally;
 /// The outside.
 #[derive(Debug)]
 pub struct World {
-    /// The pipeline.
+    /// The pipeline as it was at first.
     pub domain: Arc<Domain>,
+    /// What it means since.
+    pub revised: Option<Revised>,
     /// Virtual time, milliseconds since the epoch.
     pub clock: i64,
     /// The source topic.
@@ -39,8 +43,8 @@ pub struct World {
     pub group: Group,
     /// The partials topic.
     pub outputs: Vec<Vec<Arc<Vec<u8>>>>,
-    /// The highest seal of each partition that has arrived at each output.
-    pub sealed: BTreeMap<(usize, i32), i64>,
+    /// The highest seal of each partition that has arrived at each output, and whether it is one of the new meaning.
+    pub sealed: BTreeMap<(usize, i32, bool), i64>,
     /// The highest fence of each partition that has arrived at each output.
     pub fenced: BTreeMap<(usize, i32), u64>,
     /// Dead letters that arrived: partition, offset, reason.
@@ -106,6 +110,10 @@ impl World {
     }
 
     fn note(&mut self, output: usize, from: Sender, content: &Content) {
+        let is_new = self.revised.as_ref().is_some_and(|revised| revised.domain.plan.revision == from.revision);
+        if let Some(revised) = self.revised.as_mut().filter(|_| is_new) {
+            revised.begun.insert(output);
+        }
         let fenced = self.fenced.entry((output, from.partition)).or_default();
         match content {
             Content::Fence => *fenced = from.incarnation.max(*fenced),
@@ -113,7 +121,7 @@ impl World {
                 self.tally.count("recovery: a message of a lower incarnation came after the fence");
             }
             Content::Seal(seal) => {
-                let known = self.sealed.entry((output, from.partition)).or_insert(seal.until);
+                let known = self.sealed.entry((output, from.partition, is_new)).or_insert(seal.until);
                 *known = seal.until.max(*known);
             }
             _ => {}
@@ -140,6 +148,9 @@ impl World {
         if self.bounds.is_none() {
             self.tally.count("recovery: a window was published while the log was open");
         }
+        if self.is_changing() {
+            self.tally.count("change: a window was published in the middle of it");
+        }
         let prefix = name.rsplit_once('-').map_or(name, |(prefix, _)| prefix);
         let same = |other: &&String| other.rsplit('/').next().is_some_and(|other| other.starts_with(prefix));
         if let Some(other) = self.files.keys().find(same) {
@@ -149,7 +160,8 @@ impl World {
         let (Some(output), Some((start, end))) = (output, super::read::window_of(bytes)) else {
             return self.broken.push(format!("'{path}' does not say which window it is"));
         };
-        let early = |partition: &i32| self.sealed.get(&(output, *partition)).is_none_or(|sealed| *sealed < end);
+        let is_new = self.is_new(start);
+        let early = |partition: &i32| self.sealed.get(&(output, *partition, is_new)).is_none_or(|sealed| *sealed < end);
         let needed = self.topology().partitions_of(Window { start: EventTime(start), end: EventTime(end) });
         if let Some(partition) = (0..needed as i32).find(early) {
             self.broken.push(format!("L7: '{path}' is written, but partition {partition} has not sealed it"));

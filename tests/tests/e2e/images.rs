@@ -9,6 +9,9 @@ use tempfile::TempDir;
 
 use crate::cluster::{output, root};
 
+/// The tag that the chart takes by itself.
+const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
 /// Image files for `load`. They go away with the value.
 pub struct Images {
     /// Their tag, another one for every build, so that a node never has an old image under it.
@@ -29,7 +32,7 @@ impl Images {
         let next_tag = format!("{tag}-next");
         let mut command = Command::new(root().join("tests/cluster/images"));
         output({
-            command.arg(folder.path()).arg(&binaries).args([&tag, &next_tag]);
+            command.arg(folder.path()).arg(&binaries).args([tag.as_str(), &next_tag, RELEASE]);
             command
         })?;
         let files = ["operator.tar", "worker.tar"].map(|name| folder.path().join(name)).to_vec();
@@ -38,13 +41,13 @@ impl Images {
 }
 
 /// The folder with the binaries: `SLUICE_BIN`, else those that were built with this test.
-fn binaries() -> Result<PathBuf> {
+pub fn binaries() -> Result<PathBuf> {
     if let Some(folder) = std::env::var_os("SLUICE_BIN") {
         return Ok(std::fs::canonicalize(folder)?);
     }
     let test = std::env::current_exe()?;
     let folder = test.parent().and_then(Path::parent).context("a test lies in target/<profile>/deps")?;
-    for binary in ["sluice-operator", "sluice-worker"] {
+    for binary in ["sluice-operator", "sluice-worker", "sluice"] {
         let binary = folder.join(binary);
         ensure!(binary.is_file(), "'{}' is not built: run `cargo test --workspace --test '*'`", binary.display());
     }

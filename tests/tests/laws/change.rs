@@ -59,8 +59,12 @@ impl Changing {
     /// The decrees that are made once the change is known, the last of which closes everything.
     fn decrees(&self) -> Vec<(i64, EventTime)> {
         let known = self.run.decrees.iter().filter(|decree| decree.at > self.since());
-        let far = EventTime(1 << 60);
-        known.map(|decree| (decree.at, EventTime(decree.to))).chain([(self.run.log.end(), far)]).collect()
+        let known = known.map(|decree| (decree.at, EventTime(decree.to)));
+        let mut decrees: Vec<_> = known.collect();
+        // A decree may lie behind the last record, where only markers of transactions are.
+        let end = decrees.last().map_or(self.run.log.end(), |(at, _)| self.run.log.end().max(*at));
+        decrees.push((end, EventTime(1 << 60)));
+        decrees
     }
 }
 

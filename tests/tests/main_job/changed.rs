@@ -1,6 +1,8 @@
 //! A meaning that changes in the middle of the log: windows before the boundary are those of the meaning before, the others those of
 //! the new one, by an independent recount and to the byte.
 
+mod killed;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -136,8 +138,13 @@ fn no_window_mixes_two_meanings() -> Result<()> {
     ensure!(started.elapsed() < PATIENCE, "not finished: {reports:#?}");
     ensure!(reports.iter().all(|report| report.troubles.is_empty()), "{reports:#?}");
 
+    ensure_unmixed(&job, &store, [&before, &pipeline], boundary)
+}
+
+/// Fails unless every window in `store` is what its own meaning alone makes of the log, by a recount and to the byte.
+fn ensure_unmixed(job: &Job, store: &Path, meanings: [&AnalyticsPipeline; 2], boundary: i64) -> Result<()> {
     let recount = job.python("recount.py", &[])?;
-    let (found, wanted) = (found(&store)?, wanted(&recount, boundary)?);
+    let (found, wanted) = (found(store)?, wanted(&recount, boundary)?);
     let differ: Vec<_> = wanted.iter().filter(|(key, sums)| found.get(*key) != Some(*sums)).collect();
     let instead: Vec<_> = differ.iter().map(|(key, _)| found.get(*key)).take(3).collect();
     ensure!(
@@ -149,12 +156,12 @@ fn no_window_mixes_two_meanings() -> Result<()> {
         &differ[..differ.len().min(3)]
     );
     let counted: i64 = found.values().map(|(_, count)| count).sum();
-    let told = ledger(&store)?;
+    let told = ledger(store)?;
     ensure!(told.consumed == u64::from(EVENTS) && told.counted as i64 == counted, "{told:?}, {counted} in the tables");
 
     let name = Time::from_millis(boundary).to_string().replace(['-', ':'], "");
-    let old = ensure_own(&job, &before, &store, "old", |file| name_of(file) < name.as_str())?;
-    let new = ensure_own(&job, &pipeline, &store, "new", |file| name_of(file) >= name.as_str())?;
+    let old = ensure_own(job, meanings[0], store, "old", |file| name_of(file) < name.as_str())?;
+    let new = ensure_own(job, meanings[1], store, "new", |file| name_of(file) >= name.as_str())?;
     ensure!(old > 3 && new > 3, "{old} windows before the boundary, {new} from it on");
     eprintln!("{old} windows of the meaning before, {new} of the new one");
     Ok(())

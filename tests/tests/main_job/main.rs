@@ -14,6 +14,7 @@ mod quiet;
 mod recount;
 mod restart;
 mod tables;
+mod taken_away;
 mod together;
 mod transactions;
 mod verify;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use reqwest::blocking::Client;
+use schemas::epochs::Epochs;
 use schemas::report::WorkerReport;
 use schemas::spec::AnalyticsPipeline;
 use tests::server::{Server, free_ports};
@@ -21,6 +22,25 @@ pub struct Process {
 impl Process {
     /// Starts it and returns when its HTTP answers.
     pub fn start(name: &str, manifest: &AnalyticsPipeline, folder: &Path) -> Result<Self> {
+        Self::start_with(name, manifest, folder, |_| {})
+    }
+
+    /// The same, told of what the pipeline was before, and with a volume for checkpoints.
+    pub fn start_in(name: &str, manifest: &AnalyticsPipeline, epochs: &Epochs, folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder)?;
+        let told = folder.join("epochs.json");
+        fs::write(&told, serde_json::to_string(epochs)?)?;
+        Self::start_with(name, manifest, folder, |command| {
+            command.arg("--epochs").arg(told).arg("--checkpoints").arg(folder.join("checkpoints"));
+        })
+    }
+
+    fn start_with(
+        name: &str,
+        manifest: &AnalyticsPipeline,
+        folder: &Path,
+        more: impl FnOnce(&mut Command),
+    ) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let file = folder.join("pipeline.json");
         fs::write(&file, serde_json::to_string(manifest)?)?;
@@ -28,6 +48,7 @@ impl Process {
         let address = format!("127.0.0.1:{port}");
         let mut command = Command::new(binary()?);
         command.arg("--pipeline").arg(file).args(["--name", name, "--http", &address]);
+        more(&mut command);
         let client = Client::builder().timeout(Duration::from_secs(5)).build()?;
         let live =
             || client.get(format!("http://{address}/livez")).send().is_ok_and(|answer| answer.status().is_success());
@@ -48,6 +69,13 @@ impl Process {
     /// Ends it as a lost machine would (SIGKILL).
     pub fn kill(mut self) -> Result<()> {
         self.server.kill()
+    }
+
+    /// The same, and another one takes its place.
+    pub fn kill_and(&mut self, another: impl FnOnce() -> Result<Self>) -> Result<()> {
+        self.server.kill()?;
+        *self = another()?;
+        Ok(())
     }
 
     /// Asks it to end (SIGTERM), and waits.

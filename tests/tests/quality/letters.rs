@@ -76,7 +76,12 @@ fn what_a_broken_producer_sent_is_mended_and_counted_once() -> Result<()> {
     assert_eq!((findings.ledger.consumed, findings.ledger.counted), (6000, before.counted + wrong));
     let found: BTreeMap<_, _> = findings.rules.iter().map(|rule| (rule.name.as_str(), rule.violations)).collect();
     assert_eq!(found["region"], wrong);
-    assert!(findings.samples.iter().any(|sample| sample.rule == "region" && sample.field.as_deref() == Some("region")));
+    assert!(
+        findings
+            .samples
+            .iter()
+            .any(|found| found.sample.rule == "region" && found.sample.field.as_deref() == Some("region"))
+    );
 
     // Sent back once, however often it is asked for, byte for byte.
     let sent = dlq("replay", &mended, &["--rule", "region", "--rate", "100000"])?;

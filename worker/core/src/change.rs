@@ -7,16 +7,18 @@
 //! there the batch ends, and the new meaning goes on alone. All of it is a function of the log and of where the change was first
 //! known, so any cutting and any death leave it as it is.
 
+mod before;
+
 use std::sync::Arc;
 
-use crate::emission::{Emission, Emissions, Halt, Verdict, Verdicts};
+use crate::emission::{Emission, Emissions, Halt, Verdicts};
 use crate::error::Error;
 use crate::fetch::Fetch;
-use crate::judge::Validity;
 use crate::lane::{Decreed, Lane};
 use crate::program::Program;
 use crate::progress::{Point, Progress};
 use crate::units::{EventTime, LogTime, Offset};
+use before::Before;
 
 /// A change of meaning: what was before, and from which window on it is over.
 #[derive(Debug)]
@@ -74,12 +76,6 @@ pub struct Lanes {
     told: Verdicts,
 }
 
-struct Before {
-    lane: Lane,
-    change: Arc<Change>,
-    since: Offset,
-}
-
 impl Change {
     /// When everything up to here is sealed, the meaning before is over.
     pub fn closes(&self) -> EventTime {
@@ -129,6 +125,8 @@ impl Lanes {
     pub fn feed(&mut self, now: &Fetch<'_>, before: Option<&Fetch<'_>>) -> Result<Said, Error> {
         let mut said = Said::default();
         let mut fed = false;
+        // On a partition that joined at the boundary nothing is left of the meaning before.
+        self.turn(&mut said);
         while let (Some(both), Some(fetch)) = (&mut self.before, before) {
             let from = both.lane.position().min(self.now.position());
             if from >= now.end && fed {
@@ -225,108 +223,6 @@ impl Lanes {
         all.merge(&self.first().verdicts());
         all
     }
-}
-
-impl Before {
-    /// Feeds both lanes from `from` on, up to the next place at which something ends. Whether a rule stops them there.
-    fn feed(
-        &mut self,
-        now: &mut Lane,
-        before: &Fetch<'_>,
-        fetch: &Fetch<'_>,
-        from: Offset,
-        said: &mut Said,
-    ) -> Result<bool, Error> {
-        let ends = [self.lane.position(), now.position(), self.lane.silent_until(), now.silent_until()];
-        let until = ends.into_iter().filter(|end| *end > from).fold(fetch.end, Offset::min);
-        let Stretch { theirs, cut, halt } = self.foresee(before, fetch, from, until)?;
-        let verdicts = feed_now(now, fetch, from, cut, &theirs, said)?;
-        if self.lane.position() <= from {
-            let of_theirs: Vec<(i64, Verdict)> =
-                verdicts.into_iter().filter(|(offset, _)| theirs.binary_search(offset).is_ok()).collect();
-            let mut emissions = self.lane.feed_beside(&before.part(from, cut).fetch(), &of_theirs)?;
-            emissions.refused.retain(|refused| theirs.binary_search(&refused.offset.0).is_err());
-            emissions.verdicts.clear();
-            said.before.append(self.own(emissions));
-        }
-        if let Some((is_before, halt)) = halt {
-            let of = if is_before { &mut said.before } else { &mut said.now };
-            of.halt = Some(halt);
-        }
-        Ok(halt.is_some())
-    }
-
-    /// How the records from `from` on can be fed to both lanes at once: none behind the one that closes the last window before, and none
-    /// at or behind one before which a rule stops. That depends on the records alone.
-    fn foresee(&self, before: &Fetch<'_>, now: &Fetch<'_>, from: Offset, until: Offset) -> Result<Stretch, Error> {
-        let Change { before: program, beside, until: boundary } = &*self.change;
-        let (before, now) = (before.part(from, until), now.part(from, until));
-        let (before, now) = (before.fetch(), now.fetch());
-        let validity = Validity::of(program, &before)?;
-        let is_theirs = |(offset, time): &(i64, Option<i64>)| {
-            *offset >= self.since.0 && time.is_some_and(|time| program.windows.floor(EventTime(time)) >= *boundary)
-        };
-        let theirs: Vec<i64> = validity.rows().filter(is_theirs).map(|(offset, _)| offset).collect();
-        let is_theirs = |offset: i64| theirs.binary_search(&offset).is_ok();
-        let closing = validity.reaches(&self.lane, program, self.change.closes());
-        let cut = closing.filter(|_| !self.lane.is_replaying()).map_or(until, |closing| closing.min(until));
-        let stops = [
-            validity.stops(|offset| !is_theirs(offset)).map(|halt| (true, halt)),
-            Validity::of(beside, &now)?.stops(is_theirs).map(|halt| (false, halt)),
-        ];
-        let halt = stops.into_iter().flatten().min_by_key(|(_, halt)| halt.offset);
-        let halt = halt.filter(|(_, halt)| halt.offset < cut);
-        let cut = halt.map_or(cut, |(_, halt)| halt.offset);
-        Ok(Stretch { theirs, cut, halt })
-    }
-
-    /// What of the emissions is about windows of the meaning before.
-    fn own(&self, mut emissions: Emissions) -> Emissions {
-        let (until, closes) = (self.change.until, self.change.closes());
-        emissions.items.retain_mut(|item| match item {
-            Emission::Partial(partial) => partial.window.start < until,
-            Emission::Report(_) => true,
-            Emission::Seal(seal) => {
-                seal.closed.retain(|closed| closed.window.start < until);
-                seal.until = seal.until.min(closes);
-                seal.after < closes
-            }
-        });
-        emissions
-    }
-}
-
-/// Records that both lanes are fed at once.
-struct Stretch {
-    /// Offsets of those whose verdict the new meaning gives.
-    theirs: Vec<i64>,
-    /// Where it ends.
-    cut: Offset,
-    /// The record there, if a rule stops before it; true where that is one of the meaning before.
-    halt: Option<(bool, Halt)>,
-}
-
-/// Feeds the lane of the new meaning, if it has come so far; what it says of the records.
-fn feed_now(
-    now: &mut Lane,
-    fetch: &Fetch<'_>,
-    from: Offset,
-    cut: Offset,
-    own: &[i64],
-    said: &mut Said,
-) -> Result<Vec<(i64, Verdict)>, Error> {
-    if now.position() > from {
-        return Ok(Vec::new());
-    }
-    let part = fetch.part(from, cut);
-    let others = part.offsets.iter().filter(|offset| own.binary_search(offset).is_err());
-    let others: Vec<(i64, Verdict)> = others.map(|offset| (*offset, Verdict::Late)).collect();
-    let mut emissions = now.feed_beside(&part.fetch(), &others)?;
-    emissions.refused.retain(|refused| own.binary_search(&refused.offset.0).is_ok());
-    emissions.items.retain(|item| !matches!(item, Emission::Report(_)));
-    let verdicts = std::mem::take(&mut emissions.verdicts);
-    said.now.append(emissions);
-    Ok(verdicts)
 }
 
 impl Said {

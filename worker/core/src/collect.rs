@@ -5,6 +5,9 @@
 //! contradicts what is known stops its window with a [`Divergence`], and nothing is chosen silently. Where the topic does not
 //! begin with a partition's first seal, windows that an earlier one may have told of are lost, and never come out in part.
 
+mod progress;
+mod window;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::OccupiedEntry;
 use std::sync::Arc;
@@ -16,11 +19,13 @@ use crate::emission::{ClosedWindow, Partial, Seal};
 use crate::error::Error;
 use crate::fences::Fences;
 use crate::loss::Loss;
-use crate::merge::merge;
 use crate::program::Program;
 use crate::topology::Topology;
 use crate::units::{Digest, EventTime, Offset, Partition};
 use crate::window::Window;
+use window::{Collecting, State, publish};
+
+pub use progress::CollectorProgress;
 
 /// Where a message of the partials topic came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,62 +85,6 @@ pub struct Collector {
     /// Nothing is complete before the messages up to here have been taken in again.
     replay_until: Offset,
     divergences: Vec<Divergence>,
-}
-
-#[derive(Debug)]
-struct Collecting {
-    first_message: Offset,
-    /// The incarnations just before that message.
-    fences: Fences,
-    parts: BTreeMap<(Partition, u32), Partial>,
-    closed: BTreeMap<Partition, ClosedWindow>,
-    state: State,
-}
-
-#[derive(Debug, PartialEq, Eq, Clone, Copy)]
-enum State {
-    Collecting,
-    HandedOut,
-    Diverged,
-    /// Kept without its parts until every earlier window is published too.
-    Published,
-}
-
-/// What is committed with the offset of a partials partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CollectorProgress {
-    /// The next message.
-    pub position: Offset,
-    /// The first message of a window that is not published yet, or the position.
-    pub anchor: Offset,
-    /// Windows that end by then are published, or lost.
-    pub published_until: EventTime,
-    /// Windows that end by then may be lost: the topic no longer told all of them when it was read from its beginning.
-    pub lost_until: EventTime,
-    /// What source partitions have lost that windows to come may lack.
-    pub doubts: Vec<Doubt>,
-    /// Whether there had been earlier messages when the topic was read from its beginning.
-    pub is_cut: bool,
-    /// The seal of each source partition at the position.
-    pub sealed: Vec<EventTime>,
-    /// The incarnation of each source partition at the anchor: what it sent before a later take-over still counts.
-    pub incarnations: Vec<u64>,
-}
-
-impl CollectorProgress {
-    /// Nothing taken in yet of a partials partition that starts at `offset`, for `partitions` source partitions.
-    pub fn start(offset: Offset, partitions: usize) -> Self {
-        Self {
-            position: offset,
-            anchor: offset,
-            published_until: EventTime::NEVER,
-            lost_until: EventTime::NEVER,
-            doubts: Vec::new(),
-            is_cut: offset > Offset(0),
-            sealed: vec![EventTime::NEVER; partitions],
-            incarnations: vec![0; partitions],
-        }
-    }
 }
 
 impl Collector {
@@ -344,6 +293,11 @@ impl Collector {
         self.divergences.push(Divergence { window, partition, known, other });
     }
 
+    /// Notes that windows up to `until` are lost, of which nothing is collected here.
+    pub fn tell_lost(&mut self, until: EventTime) {
+        self.lost_until = self.lost_until.max(until);
+    }
+
     fn admit(&mut self, from: Message) -> bool {
         self.position = Offset(from.at.0 + 1);
         self.admits(from)
@@ -403,43 +357,4 @@ impl Collector {
         self.published_until = self.published_until.max(waiting);
         self.doubts.forget(self.published_until, self.anchor());
     }
-}
-
-impl Collecting {
-    fn new(first_message: Offset, fences: Fences) -> Self {
-        let (parts, closed) = (BTreeMap::new(), BTreeMap::new());
-        Self { first_message, fences, parts, closed, state: State::Collecting }
-    }
-
-    /// Whether the parts are those that the seals name: their number, and their digests in order.
-    fn has_all_parts(&self) -> bool {
-        let named: usize = self.closed.values().map(|closed| closed.parts as usize).sum();
-        named == self.parts.len()
-            && self.closed.iter().all(|(partition, closed)| {
-                let mut hasher = blake3::Hasher::new();
-                let parts = self.parts.range((*partition, 0)..=(*partition, u32::MAX));
-                parts.for_each(|(_, part)| {
-                    hasher.update(&part.digest.0);
-                });
-                Digest::of(&hasher) == closed.digest
-            })
-    }
-}
-
-fn publish(program: &Program, window: Window, collecting: &Collecting, lost: Vec<Lost>) -> Result<Published, Error> {
-    let rows = merge(program, window, collecting.parts.values().map(|partial| &partial.rows))?;
-    let sources: Vec<_> = collecting.closed.iter().map(|(partition, closed)| (*partition, *closed)).collect();
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&crate::fold::digest_rows(&rows)?.0);
-    for (partition, closed) in &sources {
-        hasher.update(&i64::from(partition.0).to_le_bytes());
-        hasher.update(&closed.first.0.to_le_bytes());
-        hasher.update(&closed.end.0.to_le_bytes());
-    }
-    for Lost { partition, from, to } in &lost {
-        for number in [i64::from(partition.0), from.0, to.0] {
-            hasher.update(&number.to_le_bytes());
-        }
-    }
-    Ok(Published { window, rows, digest: Digest::of(&hasher), sources, lost })
 }

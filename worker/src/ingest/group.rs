@@ -58,6 +58,9 @@ impl GroupTask {
         self.serve();
         self.shared.stop.request();
         let ended = self.join_lanes();
+        if self.shared.stop.is_for_good() {
+            self.consumer.depart_when_leaving();
+        }
         // Nobody answers revocations any more, and nobody needs to: the lanes have let go of everything.
         drop(self.events);
         ended

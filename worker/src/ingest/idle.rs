@@ -118,7 +118,9 @@ fn in_now(shared: &Shared, committed: &CommittedProgress) -> EventTime {
     let watermark = judged(&committed.progress);
     match &shared.previous {
         Some(previous) if committed.revision != Some(shared.plan.revision) => watermark.min(previous.change.until),
-        _ => watermark,
+        Some(_) => watermark,
+        // Where a later meaning has begun, this worker's is the one before.
+        None => judged(committed.first()),
     }
 }
 

@@ -10,11 +10,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use schemas::wire;
-use stream_core::{LogTime, Offset, Point, Program, Refused};
+use stream_core::{LogTime, Offset, Point, Program, Reason, Refused};
 
 use super::IngestError;
 use super::effects::{Broker, Commit, Ends, Read, Reader, Records};
-use super::refused::dead_letter;
+use super::refused::words;
 use crate::client::client;
 use crate::decode::{DecodeError, Decoded, Decoder, LogClock, WriterSchemas};
 use crate::meaning::Previous;
@@ -53,8 +53,19 @@ pub(crate) struct Kafka {
 }
 
 impl Kafka {
-    pub(super) fn send_dead_letter(&self, record: &Record, letter: &DeadLetter<'_>) -> Result<(), IngestError> {
-        self.insist(|_| self.producer.send_dead_letter(&self.plan.dead_letter_topic, record, letter))
+    /// Sends a refused record to the dead-letter topic.
+    fn dead_letter(
+        &self,
+        program: &Program,
+        partition: i32,
+        record: &Record,
+        reason: &Reason,
+    ) -> Result<(), IngestError> {
+        let (reason, rule, message) = words(program, reason);
+        let Plan { name: pipeline, source, dead_letter_topic, .. } = &*self.plan;
+        let (topic, rule, message) = (&source.topic, rule.as_deref(), &message);
+        let letter = DeadLetter { pipeline, topic, partition, reason, rule, message };
+        self.insist(|_| self.producer.send_dead_letter(dead_letter_topic, record, &letter))
     }
 
     /// The end of the log, records of open transactions included.
@@ -253,7 +264,7 @@ impl Reader for KafkaReader {
         let records = self.fetch.records();
         let found = records.binary_search_by_key(&refused.offset.0, Record::offset);
         let record = &records[found.expect("a refused record is one of the fetch that was read")];
-        dead_letter(&self.kafka, program, self.partition, record, refused)
+        self.kafka.dead_letter(program, self.partition, record, &refused.reason)
     }
 }
 

@@ -112,6 +112,19 @@ pub enum IngestError {
         /// The pipeline's revision.
         revision: i64,
     },
+    /// The partition is read in a later meaning already. The user must end this worker, or start it with the pipeline as it is now.
+    #[error(
+        "partition {partition} is read with revision {committed}, and this worker has revision {revision}; it is left to workers of \
+         the later one"
+    )]
+    NewerMeaning {
+        /// The partition.
+        partition: i32,
+        /// The revision with which it was read last.
+        committed: i64,
+        /// This worker's revision.
+        revision: i64,
+    },
     /// The topic was deleted and created again. The user must decide: restore the topic, or reset the group.
     #[error(
         "partition {partition} was read up to offset {position} of another topic '{topic}' (id {committed}, now {found}); \
@@ -143,7 +156,8 @@ impl IngestError {
             | Self::OffsetGone { .. }
             | Self::OtherTopic { .. }
             | Self::UnknownPartition { .. }
-            | Self::UnknownMeaning { .. } => true,
+            | Self::UnknownMeaning { .. }
+            | Self::NewerMeaning { .. } => true,
             _ => false,
         }
     }
@@ -161,6 +175,7 @@ impl IngestError {
             Self::OtherTopic { .. } => "TopicRecreated",
             Self::UnknownPartition { .. } => "UnknownPartition",
             Self::UnknownMeaning { .. } => "UnknownMeaning",
+            Self::NewerMeaning { .. } => "NewerMeaning",
             _ => "BrokerUnreachable",
         }
     }

@@ -3,22 +3,20 @@
 //! What it keeps true: nothing is committed before everything that it implies is acknowledged; a decree is committed before
 //! anything that it implies is sent; a record that cannot be judged now (registry away) is waited for, never skipped.
 
+mod emit;
+mod report;
+
 use std::time::Duration;
 
-use schemas::report::{PartitionReport, WindowReport};
-use schemas::wire::{Content, Record as WireRecord, Sender};
-use stream_core::{
-    BeforeProgress, Emission, Emissions, EventTime, Halt, Lanes, Loss, Offset, Program, Progress, Said, Seal, Targets,
-};
+use stream_core::{BeforeProgress, Halt, Lanes, Offset, Progress, Targets};
 
 use super::checkpoints::Checkpoints;
 use super::effects::{Commit, Now, Read, Reader, Records};
-use super::{IngestError, Shared, loss, standstill};
+use super::{IngestError, Shared, standstill};
 use crate::checkpoint::Keeper;
-use crate::meaning::Previous;
 use crate::progress::{CommittedProgress, encode};
 use crate::source::SourceError;
-use crate::wire::{ledger, partial_content, report_body, seal_body};
+use emit::program;
 
 /// Before a commit that cannot be left for later is tried again.
 const COMMIT_PAUSE: Duration = Duration::from_millis(200);
@@ -128,69 +126,6 @@ impl Owned {
         let said = self.lanes.feed(&read.records.fetch(read.end), before.as_ref())?;
         self.halt = said.halt();
         self.emit(shared, &said)
-    }
-
-    /// Sends what the lanes gave out; it is acknowledged only after a flush.
-    fn emit(&self, shared: &Shared, said: &Said) -> Result<(), IngestError> {
-        self.emit_of(shared, &said.before, true)?;
-        self.emit_of(shared, &said.now, false)
-    }
-
-    fn emit_of(&self, shared: &Shared, emissions: &Emissions, is_before: bool) -> Result<(), IngestError> {
-        for refused in &emissions.refused {
-            self.reader.dead_letter(program(shared, is_before), refused)?;
-        }
-        let plan = previous(shared, is_before).map_or(&shared.plan, |previous| &previous.plan);
-        for emission in &emissions.items {
-            match emission {
-                Emission::Partial(partial) => {
-                    self.send(shared, partial.output, plan.revision, partial_content(partial)?)?;
-                }
-                Emission::Seal(seal) => {
-                    let seal = Seal { after: follows(shared, seal, is_before), ..seal.clone() };
-                    for output in 0..plan.partials_partitions {
-                        self.send(shared, output, plan.revision, Content::Seal(seal_body(&seal, output)))?;
-                    }
-                }
-                Emission::Report(report) => {
-                    let output = self.partition as u32 % plan.partials_partitions;
-                    self.send(shared, output, plan.revision, Content::Report(report_body(report, plan)))?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells publish that lower incarnations are void.
-    pub(super) fn fence(&self, shared: &Shared) -> Result<(), IngestError> {
-        let revision = shared.plan.revision;
-        let before = shared.previous.as_ref().map_or(0, |previous| previous.plan.partials_partitions);
-        let outputs = 0..shared.plan.partials_partitions.max(before);
-        outputs.into_iter().try_for_each(|output| self.send(shared, output, revision, Content::Fence))
-    }
-
-    /// What the log has lost, of the meaning that the pipeline has and of the one before.
-    pub(super) fn losses(&self) -> (&[Loss], &[Loss]) {
-        let before = self.lanes.has_before().then(|| self.lanes.first().losses());
-        (self.lanes.now().losses(), before.unwrap_or_default())
-    }
-
-    /// The seals of the same.
-    pub(super) fn sealed(&self) -> (EventTime, EventTime) {
-        (self.lanes.now().sealed(), self.lanes.first().sealed())
-    }
-
-    pub(super) fn send(
-        &self,
-        shared: &Shared,
-        output: u32,
-        revision: i64,
-        content: Content,
-    ) -> Result<(), IngestError> {
-        let partition = self.partition;
-        let incarnation = self.committed.progress.incarnation;
-        let record = WireRecord { from: Sender { partition, incarnation, revision }, content };
-        shared.broker.send(output, &record)
     }
 
     /// Whether there is something to commit.
@@ -306,52 +241,9 @@ impl Owned {
             }
         }
     }
-
-    /// What is known of the partition.
-    pub fn report(&self) -> PartitionReport {
-        let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
-        let lane = self.lanes.first();
-        let windows = lane.open_windows();
-        PartitionReport {
-            partition: self.partition,
-            position: self.lanes.position().0,
-            committed: self.committed.position().0,
-            end: None,
-            replaying: self.lanes.is_replaying(),
-            began_at: self.began_at.0,
-            from_checkpoint: self.from_checkpoint,
-            replay_until: self.lanes.is_replaying().then_some(self.committed.position().0),
-            idle: self.idle_at == Some(self.lanes.position()),
-            checkpoint: self.checkpoints.as_ref().and_then(Checkpoints::report),
-            watermark: time(lane.watermark()),
-            latest: time(lane.latest().max(self.lanes.now().latest())),
-            sealed: time(lane.sealed()),
-            windows: windows
-                .map(|(start, ids, bytes)| WindowReport { start: start.0, ids: ids as u64, bytes: bytes as u64 })
-                .collect(),
-            ledger: ledger(&self.lanes.verdicts()),
-            losses: lane.losses().iter().map(loss::report).collect(),
-        }
-    }
 }
 
 /// Commits `reached`.
 pub(super) fn commit(shared: &Shared, partition: i32, reached: &CommittedProgress) -> Result<(), IngestError> {
     shared.broker.commit(partition, &Commit { position: reached.position(), metadata: encode(reached) })
-}
-
-/// The meaning before, if that is the one that is asked for.
-fn previous(shared: &Shared, is_before: bool) -> Option<&Previous> {
-    shared.previous.as_deref().filter(|_| is_before)
-}
-
-/// The seal that this one follows on. A meaning that began has nothing to tell of the windows before.
-fn follows(shared: &Shared, seal: &Seal, is_before: bool) -> EventTime {
-    let begun = shared.previous.as_ref().filter(|_| !is_before).map(|previous| previous.change.until);
-    if begun.is_some_and(|begun| seal.after <= begun) { EventTime::NEVER } else { seal.after }
-}
-
-/// The program of the meaning before, or of the one that the pipeline has.
-fn program(shared: &Shared, is_before: bool) -> &Program {
-    previous(shared, is_before).map_or(&shared.program, |previous| &previous.change.before)
 }

@@ -1,32 +1,7 @@
-//! Dead letters: the record's own bytes and headers, and why it was refused.
+//! Why a record was refused, in the words that a dead letter and a sample carry.
 
 use chrono::{DateTime, SecondsFormat};
-use stream_core::{EventTime, Program, Reason, Refused};
-
-use super::IngestError;
-use super::kafka::Kafka;
-use crate::produce::DeadLetter;
-use crate::source::batch::Record;
-
-/// Sends a refused record to the dead-letter topic.
-pub(super) fn dead_letter(
-    kafka: &Kafka,
-    program: &Program,
-    partition: i32,
-    record: &Record,
-    refused: &Refused,
-) -> Result<(), IngestError> {
-    let (reason, rule, message) = words(program, &refused.reason);
-    let letter = DeadLetter {
-        pipeline: &kafka.plan.name,
-        topic: &kafka.plan.source.topic,
-        partition,
-        reason,
-        rule: rule.as_deref(),
-        message: &message,
-    };
-    kafka.send_dead_letter(record, &letter)
-}
+use stream_core::{EventTime, Program, Reason};
 
 /// Reason, rule and message as they stand in the headers.
 pub(crate) fn words(program: &Program, reason: &Reason) -> (&'static str, Option<String>, String) {

@@ -37,6 +37,7 @@ impl Owned {
         let is_new = committed.is_none();
         let taken = progress(shared, partition, committed, ends.low, now);
         expect_same_topic(shared, partition, &taken, topic_id.as_deref())?;
+        expect_known_meaning(shared, partition, &taken)?;
         let mut taken = meaning(shared, partition, taken, is_new)?;
         taken.progress.incarnation += 1;
         if let Some(before) = &mut taken.before {
@@ -102,7 +103,8 @@ fn meaning(
     };
     let change = &previous.change;
     let is_over = taken.revision == Some(revision) && !is_new;
-    if taken.before.is_some() || is_over || shared.topology.joins(Partition(partition)) >= change.until {
+    let joins_later = is_new && shared.topology.joins(Partition(partition)) >= change.until;
+    if taken.before.is_some() || is_over || joins_later {
         return Ok(taken);
     }
     let since = taken.progress.position;
@@ -133,6 +135,19 @@ fn lanes(
     let lane = loaded.map_or_else(|| Lane::resume(program, &taken.progress), Ok)?;
     let begun = shared.previous.as_ref().map_or(EventTime::NEVER, |previous| previous.change.until);
     Ok((lane.with_windows_from(begun).into(), from_checkpoint))
+}
+
+/// Whether this worker can carry out what is open. One of an earlier meaning, which has come back or has not been replaced yet, leaves
+/// the partition alone: it would undo what the later one has begun.
+fn expect_known_meaning(shared: &Shared, partition: i32, taken: &CommittedProgress) -> Result<(), IngestError> {
+    let revision = shared.plan.revision;
+    match taken.revision {
+        Some(committed) if committed > revision => Err(IngestError::NewerMeaning { partition, committed, revision }),
+        Some(committed) if committed < revision && taken.before.is_some() => {
+            Err(IngestError::UnknownMeaning { partition, revision })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the commit was made for the topic that is there now.

@@ -23,6 +23,10 @@ pub(super) struct Output {
     before: Option<Collecting>,
     /// The revision with which the meaning began, as far as that is known.
     meaning: Option<i64>,
+    /// What comes next is of a later meaning than the pipeline has here: it is left to publishers that know that one.
+    is_over: bool,
+    /// What was taken up is of such a meaning.
+    is_foreign: bool,
     position: i64,
     windows: u64,
     reports: u64,
@@ -60,6 +64,8 @@ impl Output {
             before: before.map(|(previous, progress)| {
                 Collecting::resume(&previous.change.before, &previous.plan, publisher, &progress)
             }),
+            is_over: false,
+            is_foreign: meaning.is_some_and(|meaning| meaning > publisher.plan.revision),
             meaning,
             windows: 0,
             reports: 0,
@@ -87,7 +93,7 @@ impl Output {
     }
 
     pub(super) fn is_committed(&self, reached: &CommittedPublish) -> bool {
-        self.committed.as_ref() == Some(reached)
+        self.is_foreign || self.committed.as_ref() == Some(reached)
     }
 
     pub(super) fn set_committed(&mut self, reached: CommittedPublish) {
@@ -96,8 +102,14 @@ impl Output {
 
     /// Takes in one message of the topic. What is no record of this pipeline is left out, loudly.
     pub(super) fn take_in(&mut self, publisher: &Publisher, at: i64, value: &[u8]) -> Result<(), PublishError> {
+        let record = Record::decode(value);
+        let revision = record.as_ref().map_or(i64::MIN, |record| record.from.revision);
+        if self.is_foreign || self.is_over || revision > publisher.plan.revision {
+            self.leave(publisher, revision);
+            return Ok(());
+        }
         self.position = at + 1;
-        let foreign = match Record::decode(value) {
+        let foreign = match record {
             Ok(Record { from, content: Content::Report(body) }) => {
                 // After a fence the former owner may know less of the decrees than its successor, and report otherwise.
                 if self.now.collector.admits(message(at, from)) {
@@ -120,6 +132,18 @@ impl Output {
         Ok(())
     }
 
+    /// Takes in nothing any more: a later meaning has begun, of which this worker has not been told. What was taken in before can be
+    /// completed, and is the same to the byte as what a publisher of the later one writes of it.
+    fn leave(&mut self, publisher: &Publisher, revision: i64) {
+        if !std::mem::replace(&mut self.is_over, true) {
+            let (number, own) = (self.number, publisher.plan.revision);
+            let revision = self.meaning.unwrap_or(revision).max(revision);
+            let message =
+                format!("output {number} goes on with revision {revision}, and this worker has revision {own}");
+            publisher.status.trouble(&format!("output {number}"), "NewerMeaning", message);
+        }
+    }
+
     /// The meaning before, while it has windows, and the one that the pipeline has.
     fn meanings(&mut self) -> impl Iterator<Item = &mut Collecting> {
         self.before.iter_mut().chain([&mut self.now])
@@ -134,8 +158,10 @@ impl Output {
         let revision = record.from.revision;
         let (meaning, until) = match (&mut self.before, &publisher.previous) {
             (Some(before), Some(previous)) if previous.plan.revision == revision => (before, previous.change.until),
-            // What other meanings told cannot be completed any more.
-            _ if self.meaning.is_some_and(|meaning| revision < meaning) => return Ok(()),
+            _ if self.meaning.is_some_and(|meaning| revision < meaning) => {
+                self.lose_unknown(from, &record.content);
+                return Ok(());
+            }
             _ => (&mut self.now, EventTime(i64::MAX)),
         };
         match &record.content {
@@ -152,6 +178,16 @@ impl Output {
             Content::Fence | Content::Report(_) => {}
         }
         Ok(())
+    }
+
+    /// What is told of windows of a meaning that is not known here any more. Those that are not published cannot be completed: they are lost.
+    fn lose_unknown(&mut self, from: Message, content: &Content) {
+        let Content::Seal(body) = content else { return };
+        let collector = &mut self.before.as_mut().unwrap_or(&mut self.now).collector;
+        let ends = body.closed.iter().map(|closed| EventTime(closed.end));
+        if let Some(last) = ends.max().filter(|last| collector.admits(from) && *last > collector.published_until()) {
+            collector.tell_lost(last);
+        }
     }
 
     fn write_report(&mut self, publisher: &Publisher, from: Sender, body: &BatchBody) -> Result<(), PublishError> {

@@ -32,6 +32,8 @@ const PROBE_WAIT: Duration = Duration::from_secs(1);
 const COMMIT_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// How long leaving the group may take while the broker answers, and while it does not.
 const LEAVE_WAIT: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(2));
+/// How long a member that does not come back waits until the group has taken its partitions, and for the word to be sent.
+const DEPART_WAIT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_millis(300));
 /// A revocation waits this long for the lanes (`max.poll.interval.ms` is 300 s).
 const REVOKE_WAIT: Duration = Duration::from_mins(1);
 
@@ -40,6 +42,7 @@ pub struct Consumer {
     base: Arc<BaseConsumer<Membership>>,
     topic: String,
     leaving: Arc<AtomicBool>,
+    departing: Arc<AtomicBool>,
     server: Option<JoinHandle<()>>,
     /// The broker answers questions, but not the one for the topic's identity.
     knows_no_identity: AtomicBool,
@@ -77,13 +80,15 @@ impl Consumer {
         base.subscribe(&[&topic]).map_err(|source| SourceError::Subscribe { topic: topic.clone(), source })?;
         let base = Arc::new(base);
         let leaving = Arc::new(AtomicBool::new(false));
-        let server = Server { base: base.clone(), topic: topic.clone(), leaving: leaving.clone() };
+        let departing = Arc::new(AtomicBool::new(false));
+        let server =
+            Server { base: base.clone(), topic: topic.clone(), leaving: leaving.clone(), departing: departing.clone() };
         let server = Builder::new()
             .name("kafka-group".to_owned())
             .spawn(move || server.run())
             .map_err(|source| SourceError::Spawn { source })?;
         let knows_no_identity = AtomicBool::new(false);
-        Ok((Self { base, topic, leaving, server: Some(server), knows_no_identity }, events))
+        Ok((Self { base, topic, leaving, departing, server: Some(server), knows_no_identity }, events))
     }
 
     /// Begins to read an assigned partition at `offset`.
@@ -253,6 +258,12 @@ impl Consumer {
         }
     }
 
+    /// When this member leaves, it does not come back: a static one too gives its place up, and others have its partitions at once
+    /// instead of when its session is over.
+    pub fn depart_when_leaving(&self) {
+        self.departing.store(true, Ordering::Release);
+    }
+
     /// Leaves the group and waits for it: partitions are revoked first, as [`SourceEvent::Revoked`], so the events must be
     /// served (or their receiver dropped) until this returns. A static member keeps its place. Without the broker it is not
     /// waited for long: the group finds out by itself.
@@ -317,6 +328,7 @@ struct Server {
     base: Arc<BaseConsumer<Membership>>,
     topic: String,
     leaving: Arc<AtomicBool>,
+    departing: Arc<AtomicBool>,
 }
 
 impl Server {
@@ -333,6 +345,9 @@ impl Server {
                 pause = (pause * 2).min(PROBE_PAUSE.1);
             }
         }
+        if self.departing.load(Ordering::Acquire) && self.base.context().link.link() == Link::Up {
+            self.depart();
+        }
         match self.base.close_queue() {
             Ok(()) => {
                 while !self.base.closed() {
@@ -340,6 +355,20 @@ impl Server {
                 }
             }
             Err(error) => tracing::warn!(%error, "the group could not be left"),
+        }
+    }
+
+    /// Gives up the place in the group. Closing does not: librdkafka keeps a static member's place (KIP-345) unless it has unsubscribed
+    /// before. That the word was sent is not told, so it gets a moment; should it be lost, the session's end does the same later.
+    fn depart(&self) {
+        self.base.unsubscribe();
+        let gone_by = Instant::now() + DEPART_WAIT.0;
+        while !self.base.context().partitions().assigned.is_empty() && Instant::now() < gone_by {
+            self.turn();
+        }
+        let sent_by = Instant::now() + DEPART_WAIT.1;
+        while Instant::now() < sent_by {
+            self.turn();
         }
     }
 

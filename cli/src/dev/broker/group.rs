@@ -20,7 +20,6 @@ const METADATA_LIMIT: usize = 4096;
 pub(super) struct Join {
     pub(super) member: String,
     pub(super) instance: Option<String>,
-    pub(super) client: String,
     pub(super) session_timeout: Duration,
     pub(super) rebalance_timeout: Duration,
     /// Assignors in order of preference, each with the member's subscription.
@@ -80,6 +79,29 @@ pub(super) struct Joined {
     pub(super) members: Vec<(String, Option<String>, Vec<u8>)>,
 }
 
+/// What a group says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Described {
+    /// Kafka's word for its phase.
+    pub(super) state: &'static str,
+    /// The assignor.
+    pub(super) protocol: String,
+    pub(super) members: Vec<DescribedMember>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DescribedMember {
+    pub(super) id: String,
+    pub(super) subscription: Vec<u8>,
+    pub(super) assignment: Vec<u8>,
+}
+
+impl Default for Described {
+    fn default() -> Self {
+        Self { state: "Dead", protocol: String::new(), members: Vec::new() }
+    }
+}
+
 impl Default for Group {
     fn default() -> Self {
         Self {
@@ -112,7 +134,9 @@ impl Group {
                 self.members.remove(&previous);
             }
             self.names_given += 1;
-            join.member = format!("{}-{}", join.client, self.names_given);
+            // As Kafka does it: who it is, and a UUID.
+            let name = join.instance.as_deref().unwrap_or("consumer");
+            join.member = format!("{name}-00000000-0000-4000-8000-{:012x}", self.names_given);
         } else {
             self.known(&join.member, join.instance.as_ref())?;
         }
@@ -266,6 +290,20 @@ impl Group {
             Phase::Syncing => Ok(None),
             Phase::Joining { .. } | Phase::Empty => Err(ErrorCode::RebalanceInProgress),
         }
+    }
+
+    pub(super) fn described(&self) -> Described {
+        let state = match self.phase {
+            Phase::Empty => "Empty",
+            Phase::Joining { .. } => "PreparingRebalance",
+            Phase::Syncing => "CompletingRebalance",
+            Phase::Stable => "Stable",
+        };
+        let member = |member: &Member| {
+            let (id, _, subscription) = member.listed(&self.protocol);
+            DescribedMember { id, subscription, assignment: member.assignment.clone() }
+        };
+        Described { state, protocol: self.protocol.clone(), members: self.members.values().map(member).collect() }
     }
 
     /// No request of this member waits any longer.

@@ -23,11 +23,10 @@ impl Story {
         self.start + Duration::from_millis(millis)
     }
 
-    fn join(&mut self, member: &str, client: &str, millis: u64) -> Result<String, ErrorCode> {
+    fn join(&mut self, member: &str, millis: u64) -> Result<String, ErrorCode> {
         let join = Join {
             member: member.into(),
             instance: None,
-            client: client.into(),
             session_timeout: Duration::from_secs(10),
             rebalance_timeout: Duration::from_mins(1),
             protocols: vec![("sticky".into(), vec![1]), ("range".into(), vec![2])],
@@ -43,8 +42,8 @@ impl Story {
 
     /// A stable generation 1 of two members, of whom the first leads.
     fn with_two(&mut self) -> (String, String) {
-        let a = self.join("", "a", 0).expect("join");
-        let b = self.join("", "b", 10).expect("join");
+        let a = self.join("", 0).expect("join");
+        let b = self.join("", 10).expect("join");
         self.advance(100);
         let now = self.at(110);
         let assignments = vec![(a.clone(), vec![1]), (b.clone(), vec![2])];
@@ -59,10 +58,10 @@ impl Story {
 #[test]
 fn the_first_generation_waits_for_those_who_start_together() {
     let mut story = story();
-    let a = story.join("", "a", 0).expect("join");
+    let a = story.join("", 0).expect("join");
     story.advance(99);
     assert!(story.group.joined(&a, 0).expect("member").is_none());
-    let b = story.join("", "b", 99).expect("join");
+    let b = story.join("", 99).expect("join");
     assert_eq!(story.group.due(), Some(story.at(100)));
     story.advance(100);
     let leader = story.group.joined(&a, 0).expect("member").expect("begun");
@@ -84,16 +83,16 @@ fn each_member_gets_what_the_leader_assigned() {
 fn a_newcomer_makes_the_others_join_again_and_waits_for_them() {
     let mut story = story();
     let (a, b) = story.with_two();
-    let c = story.join("", "c", 200).expect("join");
+    let c = story.join("", 200).expect("join");
     let now = story.at(210);
     let rebalance = Err(ErrorCode::RebalanceInProgress);
     assert_eq!(story.group.heartbeat(&caller(&a, 1), now), rebalance);
     assert_eq!(story.group.heartbeat(&caller(&b, 1), now), rebalance);
     assert_eq!(story.group.may_commit(&caller(&a, 1), now), Ok(()), "before it joins again");
-    story.join(&a, "a", 220).expect("join");
+    story.join(&a, 220).expect("join");
     story.advance(220);
     assert!(story.group.joined(&c, 1).expect("member").is_none());
-    story.join(&b, "b", 230).expect("join");
+    story.join(&b, 230).expect("join");
     story.advance(230);
     assert_eq!(story.group.joined(&c, 1).expect("member").expect("begun").generation, 2);
     assert_eq!(story.group.heartbeat(&caller(&a, 1), story.start), Err(ErrorCode::IllegalGeneration));
@@ -116,7 +115,7 @@ fn a_silent_member_is_dropped_and_its_requests_refused() {
 fn who_does_not_join_again_in_time_is_dropped() {
     let mut story = story();
     let (a, b) = story.with_two();
-    story.join(&a, "a", 200).expect("join");
+    story.join(&a, 200).expect("join");
     for millis in (1_000..60_200).step_by(5_000) {
         let now = story.at(millis);
         assert_eq!(story.group.heartbeat(&caller(&b, 1), now), Err(ErrorCode::RebalanceInProgress));
@@ -124,7 +123,7 @@ fn who_does_not_join_again_in_time_is_dropped() {
     }
     story.advance(60_200);
     assert_eq!(story.group.joined(&a, 1).expect("member").expect("begun").members.len(), 1);
-    assert_eq!(story.join(&b, "b", 60_300), Err(ErrorCode::UnknownMemberId));
+    assert_eq!(story.join(&b, 60_300), Err(ErrorCode::UnknownMemberId));
 }
 
 #[test]
@@ -146,7 +145,6 @@ fn a_static_member_that_comes_back_fences_its_former_self() {
     let join = |member: &str| Join {
         member: member.into(),
         instance: Some("pod-0".into()),
-        client: "c".into(),
         session_timeout: Duration::from_secs(10),
         rebalance_timeout: Duration::from_mins(1),
         protocols: vec![("sticky".into(), vec![])],
@@ -156,4 +154,17 @@ fn a_static_member_that_comes_back_fences_its_former_self() {
     let new = story.group.join(join(""), now).expect("join");
     assert_ne!(old, new);
     assert_eq!(story.group.join(join(&old), now), Err(ErrorCode::FencedInstanceId));
+}
+
+#[test]
+fn a_group_says_who_has_what() {
+    let mut story = story();
+    assert_eq!(story.group.described().state, "Empty");
+    let (a, b) = story.with_two();
+    let described = story.group.described();
+    let members: Vec<_> = described.members.iter().map(|member| (&member.id, &member.assignment[..])).collect();
+    assert_eq!((described.state, described.protocol.as_str()), ("Stable", "sticky"));
+    assert_eq!(members, [(&a, &[1][..]), (&b, &[2][..])]);
+    story.join(&a, 200).expect("join");
+    assert_eq!(story.group.described().state, "PreparingRebalance");
 }

@@ -7,7 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::codes::ErrorCode;
-use super::group::{Caller, Group, Join, Joined};
+use super::group::{Caller, Described, Group, Join, Joined};
 
 /// The longest a waiting request goes without looking whether the broker is being stopped.
 const LOOK_UP: Duration = Duration::from_secs(1);
@@ -45,6 +45,19 @@ impl Groups {
         group.advance(now);
         self.changed.notify_all();
         result
+    }
+
+    /// The names of all groups.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.lock().groups.keys().cloned().collect()
+    }
+
+    /// A group as it is now, if it was ever asked for.
+    pub(super) fn described(&self, name: &str) -> Option<Described> {
+        let mut state = self.lock();
+        let group = state.groups.get_mut(name)?;
+        group.advance(Instant::now());
+        Some(group.described())
     }
 
     /// Returns when the generation that the member joins has begun, with the member's id.

@@ -26,6 +26,8 @@ enum Api {
     Heartbeat,
     LeaveGroup,
     SyncGroup,
+    DescribeGroups,
+    ListGroups,
     Versions,
     CreateTopics,
     DeleteTopics,
@@ -33,7 +35,7 @@ enum Api {
 }
 
 /// Each with its number on the wire and its lowest and highest version.
-const SERVED: [(Api, i16, i16, i16); 15] = [
+const SERVED: [(Api, i16, i16, i16); 17] = [
     (Api::Produce, 0, 7, 7),
     (Api::Fetch, 1, 11, 11),
     (Api::ListOffsets, 2, 5, 5),
@@ -45,6 +47,9 @@ const SERVED: [(Api, i16, i16, i16); 15] = [
     (Api::Heartbeat, 12, 3, 3),
     (Api::LeaveGroup, 13, 1, 1),
     (Api::SyncGroup, 14, 3, 3),
+    // What librdkafka lists groups with.
+    (Api::DescribeGroups, 15, 0, 0),
+    (Api::ListGroups, 16, 0, 0),
     (Api::Versions, 18, 0, 3),
     (Api::CreateTopics, 19, 4, 4),
     (Api::DeleteTopics, 20, 1, 1),
@@ -98,6 +103,8 @@ fn dispatch(api: Api, request: &mut Reader<'_>, response: &mut Writer, cluster: 
         Api::Heartbeat => groups::heartbeat(request, response, cluster)?,
         Api::LeaveGroup => groups::leave(request, response, cluster)?,
         Api::SyncGroup => groups::sync(request, response, cluster)?,
+        Api::DescribeGroups => groups::describe(request, response, cluster)?,
+        Api::ListGroups => groups::list(response, cluster),
         Api::CreateTopics => topics::create(request, response, cluster)?,
         Api::DeleteTopics => topics::delete(request, response, cluster)?,
         Api::InitProducerId => cluster_info::init_producer_id(request, response, cluster)?,

@@ -194,6 +194,25 @@ fn a_group_deals_the_partitions_anew_when_members_come_and_go() -> Result<()> {
 }
 
 #[test]
+fn a_group_tells_who_its_members_are_and_what_they_have() -> Result<()> {
+    let broker = broker_with("t", 2, TimestampType::LogAppendTime)?;
+    let settings = [("group.id", "g"), ("group.instance.id", "pod-0"), ("enable.auto.commit", "false")];
+    let member: BaseConsumer = client(&broker, &settings).create()?;
+    member.subscribe(&["t"])?;
+    settle(&[&member], 2)?;
+    let asker = consumer(&broker, "another")?;
+    let told = asker.fetch_group_list(Some("g"), PATIENCE)?;
+    let group = told.groups().first().context("a group")?;
+    assert_eq!((group.name(), group.state(), group.protocol_type()), ("g", "Stable", "consumer"));
+    let [only] = group.members() else { anyhow::bail!("{} members", group.members().len()) };
+    assert!(only.id().starts_with("pod-0-"), "{}", only.id());
+    // A version, one topic of one letter, its two partitions.
+    let assignment = only.assignment().context("an assignment")?;
+    assert_eq!(assignment[2..21], *b"\0\0\0\x01\0\x01t\0\0\0\x02\0\0\0\0\0\0\0\x01", "{assignment:?}");
+    Ok(())
+}
+
+#[test]
 fn a_topic_cannot_be_there_twice_or_have_no_partitions() -> Result<()> {
     let broker = broker_with("t", 1, TimestampType::CreateTime)?;
     let create = |name, partitions| broker.create_topic(name, partitions, TimestampType::CreateTime);

@@ -3,6 +3,7 @@
 //! Kept true: every write can be repeated, so a crash between any two of them is put right by the next pass.
 
 mod differences;
+mod farewell;
 mod objects;
 mod outside;
 mod stuck;
@@ -77,6 +78,7 @@ pub async fn apply<W: World>(
     if decision.config.is_some() {
         let volume = volumes::volumes(world, seen, valid, &mut deeds).await?;
         let wanted = build::build(seen, valid, decision, defaults, &volume);
+        farewell::farewell(world, seen, decision.replicas).await;
         objects::objects(world, seen, &wanted, tolerated, &mut deeds).await?;
         stuck::replace(world, seen, &mut deeds).await?;
     }

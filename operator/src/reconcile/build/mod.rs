@@ -22,6 +22,8 @@ use crate::world::{Kind, Object};
 
 use config_map::config_map;
 
+pub use pod::GRACE_SECONDS;
+
 /// What the operator was started with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defaults {

@@ -23,8 +23,8 @@ const USER: i64 = 65_532;
 const CONFIG_AT: &str = "/etc/sluice/pipeline";
 const SECRETS_AT: &str = "/etc/sluice/secrets";
 const VOLUME_AT: &str = "/data";
-/// The kubelet kills after this; the worker stops by itself five seconds before.
-const GRACE_SECONDS: i64 = 30;
+/// The kubelet kills a worker that has not ended after this; the worker stops by itself five seconds before.
+pub const GRACE_SECONDS: i64 = 30;
 
 pub(super) fn template(parts: &Parts<'_>) -> PodTemplateSpec {
     let chosen = &parts.valid.spec.workers.pod;

@@ -4,10 +4,15 @@ use plan::{Plan, WindowPlan};
 use schemas::report::WorkerReport;
 
 use super::Facts;
+use crate::reconcile::build::GRACE_SECONDS;
 
 /// More records than this to read on a partition mean that event time runs faster than the clock, and that the last report
 /// says little about where it is by now.
 const CATCHING_UP: i64 = 10_000;
+
+/// Between a worker's report and its end: the operator's writes, and all of the time that a pod has to end. So far a boundary lies
+/// ahead of what was reported, because the worker goes on meanwhile.
+pub const HANDOVER: i64 = 30_000 + GRACE_SECONDS * 1_000;
 
 /// Where the boundary lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +42,9 @@ pub fn on_both_grids(new: WindowPlan, old: WindowPlan, from: i64) -> i64 {
     common.next().unwrap_or(from)
 }
 
-/// Decides by the reports of all workers; by the clock where none can be had.
-pub fn boundary(plan: &Plan, partitions: u32, facts: &Facts<'_>) -> Boundary {
+/// Decides by the reports of all workers; by the clock where none can be had. `ahead` is how long (milliseconds) it may take until
+/// the last worker that does not know of the boundary has ended.
+pub fn boundary(plan: &Plan, partitions: u32, facts: &Facts<'_>, ahead: i64) -> Boundary {
     let by_clock = facts.now + plan.max_future_skew_ms;
     let missing = facts.pods.iter().any(|pod| pod.trouble.is_none()) && !covers(&facts.reports, partitions);
     if missing {
@@ -55,7 +61,7 @@ pub fn boundary(plan: &Plan, partitions: u32, facts: &Facts<'_>) -> Boundary {
         partition.replaying || partition.end.is_some_and(|end| end - partition.position > CATCHING_UP)
     });
     let seen = if catching_up { latest.max(by_clock) } else { latest };
-    Boundary::At(window_after(plan.window, seen))
+    Boundary::At(window_after(plan.window, seen + ahead))
 }
 
 fn latest(report: &WorkerReport) -> Option<i64> {
@@ -81,6 +87,12 @@ pub fn is_published(reports: &[&WorkerReport], partitions: u32, until: i64) -> b
     (0..partitions as i32).all(sealed)
         && outputs.peek().is_some()
         && outputs.all(|output| output.published_until.is_some_and(|published| published >= until))
+}
+
+/// Whether windows behind the boundary are published already, by a worker that did not know of it.
+pub fn is_overtaken(reports: &[&WorkerReport], boundary: i64) -> bool {
+    let published = reports.iter().flat_map(|report| &report.outputs).filter_map(|output| output.published_until);
+    published.max().is_some_and(|published| published > boundary)
 }
 
 #[cfg(test)]

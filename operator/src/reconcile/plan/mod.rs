@@ -64,6 +64,8 @@ pub struct Facts<'a> {
     pub pods: &'a [Pod],
     /// The stateful set.
     pub set: Option<&'a Object>,
+    /// How many partitions the source topic has, if it was looked at.
+    pub source_partitions: Option<u32>,
     /// The reports that could be read.
     pub reports: Vec<&'a WorkerReport>,
 }
@@ -71,6 +73,8 @@ pub struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// The facts of what was seen.
     pub fn of(seen: &'a Seen, outside: &'a Outside, valid: &Valid, now: i64) -> Self {
+        let topics = outside.topics.as_ref().and_then(|topics| topics.as_ref().ok());
+        let source = topics.and_then(|topics| topics.first()?.as_ref());
         let same_revision = seen.status.revision == Some(valid.plan.revision);
         Self {
             now,
@@ -80,6 +84,7 @@ impl<'a> Facts<'a> {
             schema: verdict(outside),
             pods: &seen.pods,
             set: seen.stateful_set(),
+            source_partitions: source.map(|source| source.partitions),
             reports: outside.reports.iter().filter_map(|(_, report)| report.as_ref()).collect(),
         }
     }
@@ -182,6 +187,12 @@ fn may_grow(config: &Config, name: &str, facts: &Facts<'_>) -> Result<(), String
         || facts.pods.iter().any(|pod| pod.config.as_deref() != Some(name) || !pod.running)
     {
         return Err("once all workers know of them".to_owned());
+    }
+    if boundary::is_overtaken(&facts.reports, from) {
+        return Err("once its boundary lies ahead of what is published".to_owned());
+    }
+    if !facts.pods.is_empty() && facts.reports.iter().all(|report| report.outputs.is_empty()) {
+        return Err("once it is told up to when windows are published".to_owned());
     }
     if facts.now < from {
         return Err(format!("at {}", schemas::status::Time::from_millis(from)));

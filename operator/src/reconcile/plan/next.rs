@@ -8,10 +8,14 @@ use schemas::epochs::{Epochs, PreviousMeaning, TopologyEpoch};
 use schemas::spec::{AnalyticsPipelineSpec, OnViolation, Rule};
 use schemas::status::Reason;
 
-use super::boundary::{Boundary, boundary, is_published, on_both_grids};
+use super::boundary::{Boundary, HANDOVER, boundary, is_overtaken, is_published, on_both_grids, window_after};
 use super::config::{Config, Stored};
 use super::{Facts, Held, SchemaVerdict};
 use crate::reconcile::validate::Valid;
+
+/// How long workers of the meaning before may live on after a boundary was decided, milliseconds: the pods are asked to end one after
+/// the other.
+const ENDING: i64 = 120_000;
 
 /// What the workers should run.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +36,10 @@ pub fn next(valid: &Valid, facts: &Facts<'_>) -> Next {
         return Next::Keep(stored.clone(), Some(Held::new(Reason::Blocked, message)));
     };
     if running.pipeline == valid.pipeline {
-        return Next::Keep(stored.clone(), None);
+        return moved(valid, running, facts).map_or_else(
+            || Next::Keep(stored.clone(), None),
+            |epochs| Next::Change(Config { pipeline: valid.pipeline.clone(), epochs }),
+        );
     }
     match successor(valid, running, facts) {
         Ok(epochs) => Next::Change(Config { pipeline: valid.pipeline.clone(), epochs }),
@@ -82,20 +89,41 @@ fn successor(valid: &Valid, running: &Config, facts: &Facts<'_>) -> Result<Epoch
         let message = "the next revision waits until all windows of the one before are published";
         return Err(Held::new(Reason::Progressing, message));
     }
-    let from = match boundary(&valid.plan, partitions, facts) {
+    // A rolling restart ends one after the other; for a new meaning all end at once.
+    let one_by_one = if grows { facts.pods.len().max(1) as i64 } else { 1 };
+    let from = match boundary(&valid.plan, partitions, facts, HANDOVER * one_by_one) {
         Boundary::Wait(what) => return Err(Held::new(Reason::Progressing, format!("waits for {what}"))),
         Boundary::Nothing => return Ok(Epochs::default()),
         Boundary::At(from) => epochs.topology.last().and_then(|last| last.from).map_or(from, |last| from.max(last)),
     };
     if grows {
+        // A partition that joins in the middle of a change joins the new meaning alone, whose grid the boundary lies on.
+        let from = epochs.previous.as_ref().map_or(from, |previous| from.max(previous.until));
         grow(&mut epochs.topology, partitions, new.source.topic.partitions, from);
     }
     if changes {
         let (size_ms, offset_ms) = (old.window.size.millis(), old.window.offset.millis());
+        // None of them may come so far that it closes a window behind the boundary.
+        let early = (ENDING - size_ms - old.source.watermark.delay.millis()).max(0);
+        let from = window_after(valid.plan.window, from + early - 1);
         let until = on_both_grids(valid.plan.window, WindowPlan { size_ms, offset_ms }, from);
         epochs.previous = Some(PreviousMeaning { until, spec: old.clone() });
     }
     Ok(epochs)
+}
+
+/// The epochs with a later boundary, where a restart took so long that the one in force was overtaken before the topic grew.
+fn moved(valid: &Valid, running: &Config, facts: &Facts<'_>) -> Option<Epochs> {
+    let last = running.epochs.topology.last()?;
+    let partitions = facts.source_partitions.filter(|partitions| *partitions < last.partitions)?;
+    if !is_overtaken(&facts.reports, last.from?) {
+        return None;
+    }
+    let ahead = HANDOVER * facts.pods.len().max(1) as i64;
+    let Boundary::At(from) = boundary(&valid.plan, partitions, facts, ahead) else { return None };
+    let mut epochs = running.epochs.clone();
+    epochs.topology.last_mut()?.from = Some(from);
+    Some(epochs)
 }
 
 fn grow(topology: &mut Vec<TopologyEpoch>, before: u32, partitions: u32, from: i64) {

@@ -196,6 +196,21 @@ fn an_image_that_cannot_be_pulled_is_told_and_the_pods_are_replaced_when_it_is_c
 }
 
 #[test]
+fn workers_that_are_taken_away_are_told_before() {
+    let world = running();
+    world.edit(|pipeline| pipeline["spec"]["workers"]["replicas"] = json!(3));
+    converge(&world);
+    world.writes();
+    world.edit(|pipeline| pipeline["spec"]["workers"]["replicas"] = json!(2));
+    once(&world);
+    let writes: Vec<String> =
+        world.writes().into_iter().filter(|write| !write.starts_with("tell") && write != "status").collect();
+    let ip = world.object(Kind::Pod, "revenue-5m-2").expect("it ends later")["status"]["podIP"].clone();
+    let farewell = format!("farewell {}", ip.as_str().expect("an IP"));
+    assert_eq!(writes, [farewell.as_str(), "apply StatefulSet revenue-5m"]);
+}
+
+#[test]
 fn volumes_grow_before_the_stateful_set_which_leaves_its_pods() {
     let world = running();
     let pod = world.object(Kind::Pod, "revenue-5m-0");
@@ -214,7 +229,7 @@ fn partitions_grow_at_a_boundary_that_the_workers_know_first() {
     world.edit(|pipeline| pipeline["spec"]["source"]["topic"]["partitions"] = json!(5));
     once(&world);
     let epochs = config(&world).config.expect("it is ours").epochs;
-    // The latest event lies on a boundary, and its window is the one that begins there.
+    // The latest event lies on a boundary, and a minute later, when the workers have ended, is still in the window that begins there.
     let topology: Vec<_> = epochs.topology.iter().map(|epoch| (epoch.from, epoch.partitions)).collect();
     assert_eq!(topology, [(None, 3), (Some(LATEST + 300_000), 5)]);
     assert_eq!(world.lock().topics["sales.events.v1"].partitions, 3, "no worker knows of them yet");
@@ -222,6 +237,26 @@ fn partitions_grow_at_a_boundary_that_the_workers_know_first() {
     world.kubernetes();
     converge(&world);
     assert_eq!(world.lock().topics["sales.events.v1"].partitions, 5);
+    assert!(world.condition("Ready").starts_with("True"), "{}", world.condition("Ready"));
+}
+
+#[test]
+fn a_boundary_that_is_overtaken_before_the_topic_grows_is_moved() {
+    let world = running();
+    world.edit(|pipeline| pipeline["spec"]["source"]["topic"]["partitions"] = json!(5));
+    once(&world);
+    // The restart takes an hour, in which the old workers go on publishing.
+    world.lock().latest = Some(LATEST + 3_600_000);
+    world.lock().later = 2 * 3_600_000;
+    once(&world);
+    let boundary = |world: &MemoryWorld| {
+        let epochs = config(world).config.expect("it is ours").epochs;
+        epochs.topology.last().map(|epoch| (epoch.from, epoch.partitions))
+    };
+    let moved = Some((Some(LATEST + 3_900_000), 5));
+    assert_eq!((boundary(&world), world.lock().topics["sales.events.v1"].partitions), (moved, 3));
+    converge(&world);
+    assert_eq!((boundary(&world), world.lock().topics["sales.events.v1"].partitions), (moved, 5));
     assert!(world.condition("Ready").starts_with("True"), "{}", world.condition("Ready"));
 }
 

@@ -410,6 +410,11 @@ impl Workers for MemoryWorld {
             ..WorkerReport::default()
         })
     }
+
+    async fn farewell(&self, pod_ip: &str) -> Result<(), UnreachableWorker> {
+        self.lock().writes.push(format!("farewell {pod_ip}"));
+        Ok(())
+    }
 }
 
 impl Clock for MemoryWorld {
@@ -558,6 +563,10 @@ impl Registry for Crashing<'_> {
 impl Workers for Crashing<'_> {
     async fn report(&self, pod_ip: &str) -> Result<WorkerReport, UnreachableWorker> {
         self.around(self.world.report(pod_ip)).await
+    }
+
+    async fn farewell(&self, pod_ip: &str) -> Result<(), UnreachableWorker> {
+        self.around(self.world.farewell(pod_ip)).await
     }
 }
 

@@ -32,6 +32,7 @@ impl Sim {
         if world.bounds.is_some() {
             return;
         }
+        world.end_before();
         for source in &mut world.sources {
             source.visible = source.entries.len();
         }

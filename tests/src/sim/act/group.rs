@@ -4,10 +4,9 @@ use std::sync::PoisonError;
 
 use stream_core::EventTime;
 
-use crate::sim::domain::START;
 use crate::sim::log;
 use crate::sim::run::Sim;
-use crate::sim::world::{Pid, Source};
+use crate::sim::world::{Pid, Revised, Source};
 
 /// Most source partitions.
 const MOST_PARTITIONS: usize = 5;
@@ -129,13 +128,16 @@ impl Sim {
     pub(super) fn grow(&self, which: usize) {
         let mut world = self.world();
         let partition = world.sources.len();
-        if world.bounds.is_some() || partition >= MOST_PARTITIONS {
+        // One change at a time: while workers are started with another meaning the topic does not grow.
+        let is_rolling = world.revised.as_ref().is_some_and(|revised| revised.slots.len() < self.workers);
+        if world.bounds.is_some() || partition >= MOST_PARTITIONS || is_rolling {
             return;
         }
-        let skew = self.domain.params.max_future_skew;
-        let newest = world.sources.iter().filter_map(|source| source.newest(skew)).max().unwrap_or(START);
         let last = world.epochs.last().map_or(EventTime::NEVER, |(from, _)| *from);
-        let boundary = self.domain.program.windows.of(EventTime(newest)).end.max(last);
+        let until = world.revised.as_ref().map_or(EventTime::NEVER, Revised::until);
+        let domain = world.revised.as_ref().map_or(&self.domain, |revised| &revised.domain).clone();
+        let newest = world.newest(domain.params.max_future_skew);
+        let boundary = domain.program.windows.of(newest).end.max(last).max(until);
         let entries = log::draw(&self.domain, self.seed, partition, self.records / 2 + 1, boundary.0);
         world.sources.push(Source { entries, low: 0, visible: 0 });
         world.epochs.retain(|(from, _)| *from != boundary);

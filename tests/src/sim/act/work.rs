@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use schemas::report::Trouble;
 use worker::IngestError;
 use worker::ingest::{Drain, LaneWork, Step};
 use worker::publish::{PublishError, Publishing};
@@ -52,6 +53,7 @@ impl Sim {
             look_at_drain(&process, lane);
             Ok(())
         });
+        self.tell_left(&process, "partition", "recovery: a worker left a partition that had a later meaning alone");
         if done.is_none() {
             process.given.lock().unwrap_or_else(PoisonError::into_inner).extend(given);
             self.world().lives[pid].unlearnt.extend(lost);
@@ -71,6 +73,7 @@ impl Sim {
         let Some(Ok(mut task)) = process.publisher.as_ref().map(Mutex::try_lock) else { return };
         let done = self.publish_once(pid, &mut task, count, commits);
         drop(task);
+        self.tell_left(&process, "output", "recovery: a publisher stood still where a later meaning began");
         match done {
             Ok(()) => {}
             Err(PublishError::Stopped) => self.world().die(pid),
@@ -78,6 +81,15 @@ impl Sim {
                 self.world().broken.push(format!("the publisher of process {pid} ended: {error}"));
                 self.world().die(pid);
             }
+        }
+    }
+
+    /// Counts that a process has met a meaning of which it does not know.
+    fn tell_left(&self, process: &Process, what: &str, recovery: &str) {
+        let may_meet = self.world().revised.is_some() && process.shared.previous.is_none();
+        let met = |trouble: &Trouble| trouble.reason == "NewerMeaning" && trouble.message.starts_with(what);
+        if may_meet && process.shared.status.report().troubles.iter().any(met) {
+            self.world().tally.count(recovery);
         }
     }
 

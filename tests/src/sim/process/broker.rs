@@ -12,7 +12,7 @@ use worker::source::SourceError;
 use worker::source::batch::{Timestamp, TimestampKind};
 
 use super::{Outside, timed_out};
-use crate::sim::domain::Sale;
+use crate::sim::domain::{Domain, Sale};
 use crate::sim::mutant;
 use crate::sim::run::Sim;
 use crate::sim::world::{BROKER, Fuse, Message, REGISTRY};
@@ -101,7 +101,7 @@ impl Broker for Outside {
         if knows { sim.world().tenure(self.pid, partition) } else { Some(0) }
     }
 
-    fn open(&self, partition: i32, tenure: u64, from: &Point, _both: bool) -> Result<Box<dyn Reader>, IngestError> {
+    fn open(&self, partition: i32, tenure: u64, from: &Point, both: bool) -> Result<Box<dyn Reader>, IngestError> {
         let sim = self.sim();
         sim.before(self.pid, "open")?;
         if self.tenure(partition) != Some(tenure) {
@@ -111,7 +111,7 @@ impl Broker for Outside {
         let mut world = sim.world();
         let committed = world.group.commits.get(&partition);
         let committed = committed.and_then(|commit| decode(commit.position, &commit.metadata).ok());
-        let at = committed.as_ref().map(|committed| (committed.progress.anchor.offset, committed.progress.position));
+        let at = committed.as_ref().map(|committed| (committed.first().anchor.offset, committed.position()));
         if committed.is_some_and(|committed| committed.progress.decree_pending) {
             world.tally.count("recovery: a decree was committed and not yet sent when its owner was gone");
         }
@@ -126,7 +126,8 @@ impl Broker for Outside {
         let deal = sim.world().group.deals.get(&partition).copied();
         let clock = LogClock::resume(from.log_time.0.max(0));
         sim.after(self.pid)?;
-        Ok(Box::new(SimReader { outside: self.clone(), partition, clock, deal }))
+        let before = if both { self.before.clone() } else { None };
+        Ok(Box::new(SimReader { outside: self.clone(), before, partition, clock, deal }))
     }
 
     fn send(&self, output: u32, record: &schemas::wire::Record) -> Result<(), IngestError> {
@@ -167,6 +168,8 @@ impl Broker for Outside {
 /// A partition's records as a process reads them.
 struct SimReader {
     outside: Outside,
+    /// The meaning before, where its records are asked for too.
+    before: Option<Arc<Domain>>,
     partition: i32,
     clock: LogClock,
     /// How often the partition had changed hands when it was opened.
@@ -205,7 +208,7 @@ impl Reader for SimReader {
             None => source.ends().stable.0,
         };
         let end = Offset(known.min(until.0).max(behind));
-        let mut read = Records::none(&sim.domain.plan.arrow_schema);
+        let mut read = Records::none(&self.outside.domain.plan.arrow_schema);
         let mut sales: Vec<Sale> = Vec::new();
         for entry in taken {
             let log_time = self.clock.advance(Timestamp { ms: entry.log_time, kind: TimestampKind::Create });
@@ -219,9 +222,15 @@ impl Reader for SimReader {
             }
         }
         drop(world);
-        read.rows = sim.domain.rows(&sales);
+        let before = self.before.as_ref().map(|before| Records {
+            rows: before.rows(&sales),
+            offsets: read.offsets.clone(),
+            log_times: read.log_times.clone(),
+            undecodable: read.undecodable.clone(),
+        });
+        read.rows = self.outside.domain.rows(&sales);
         sim.after(pid)?;
-        Ok(Read { records: read, before: None, end })
+        Ok(Read { records: read, before, end })
     }
 
     fn dead_letter(&self, _program: &Program, refused: &Refused) -> Result<(), IngestError> {

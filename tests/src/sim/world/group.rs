@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use stream_core::{EventTime, Partition, Progress};
 use worker::ingest::effects::Commit;
-use worker::progress::decode;
+use worker::progress::{CommittedProgress, decode};
 
-use super::{Pid, World};
+use super::{MEANINGS, Pid, World};
+use crate::model::Decree;
 
 /// The consumer group and what it has committed.
 #[derive(Debug, Default)]
@@ -19,8 +20,8 @@ pub struct Group {
     pub deals: BTreeMap<i32, u64>,
     /// What is committed.
     pub commits: BTreeMap<i32, Commit>,
-    /// Every decree that was ever committed: partition, position, watermark.
-    pub decrees: BTreeMap<(i32, i64), i64>,
+    /// Every decree that was ever committed, in the meaning at first and in the one since: partition, position, watermark.
+    pub decrees: [BTreeMap<(i32, i64), i64>; MEANINGS],
 }
 
 impl Group {
@@ -40,6 +41,24 @@ impl Group {
 }
 
 impl World {
+    /// Keeps the decrees of a commit, each with the meaning whose lane it raised.
+    fn note_decrees(&mut self, partition: i32, now: &CommittedProgress) {
+        let is_new = self.revised.as_ref().is_some_and(|revised| Some(revised.domain.plan.revision) == now.revision);
+        let of_before = now.before.iter().map(|before| (0, &before.progress));
+        for (meaning, progress) in of_before.chain([(usize::from(is_new), &now.progress)]) {
+            for decree in &progress.decrees {
+                let known = self.group.decrees[meaning].entry((partition, decree.at.0)).or_insert(decree.watermark.0);
+                *known = (*known).max(decree.watermark.0);
+            }
+        }
+    }
+
+    /// The decrees of a partition in the meaning at first (0) or in the one since (1), by position.
+    pub fn decrees(&self, meaning: usize, partition: i32) -> Vec<Decree> {
+        let of_partition = self.group.decrees[meaning].range((partition, i64::MIN)..=(partition, i64::MAX));
+        of_partition.map(|((_, at), to)| Decree { at: *at, to: *to }).collect()
+    }
+
     /// Since which deal a process has a partition, as far as it knows: who is no member any more knows what it knew last.
     pub fn tenure(&mut self, pid: Pid, partition: i32) -> Option<u64> {
         let life = &mut self.lives[pid];
@@ -56,36 +75,49 @@ impl World {
     /// Takes a commit, and notes what it says. Law L5: nothing goes back.
     pub fn commit(&mut self, partition: i32, commit: &Commit) {
         let now = match decode(commit.position, &commit.metadata) {
-            Ok(now) => now.progress,
+            Ok(now) => now,
             Err(error) => return self.broken.push(format!("a commit of partition {partition} is unreadable: {error}")),
         };
         if commit.metadata.len() > worker::progress::MOST_BYTES {
             self.broken.push(format!("L8: a commit has {} bytes of metadata", commit.metadata.len()));
         }
-        if let Some(before) = self.group.commits.get(&partition)
-            && let Ok(before) = decode(before.position, &before.metadata)
+        let before = self.group.commits.get(&partition);
+        let before = before.and_then(|before| decode(before.position, &before.metadata).ok());
+        if let Some(before) = &before
+            && let Some(what) = goes_back(before, &now)
         {
-            let before = before.progress;
-            if let Some(what) = goes_back(&before, &now) {
-                self.broken.push(format!("L5: {what} of partition {partition} goes back: {before:?} then {now:?}"));
-            }
+            self.broken.push(format!("L5: {what} of partition {partition} goes back: {before:?} then {now:?}"));
         }
+        self.note_change(partition, before.as_ref(), &now);
         let joins = self.topology().joins(Partition(partition)) != EventTime::NEVER;
         if joins && !self.group.commits.contains_key(&partition) {
             self.tally.count("recovery: a partition joined at a window's start");
         }
-        if now.decree_pending {
+        if now.progress.decree_pending {
             self.tally.count("recovery: a decree was committed");
+            if now.before.is_some() {
+                self.tally.count("change: a decree was committed for two meanings");
+            }
         }
-        for decree in &now.decrees {
-            let known = self.group.decrees.entry((partition, decree.at.0)).or_insert(decree.watermark.0);
-            *known = (*known).max(decree.watermark.0);
-        }
+        self.note_decrees(partition, &now);
         self.group.commits.insert(partition, commit.clone());
     }
 }
 
-fn goes_back(before: &Progress, now: &Progress) -> Option<&'static str> {
+/// What of two commits goes back. What each meaning has reached is compared with what it had.
+fn goes_back(before: &CommittedProgress, now: &CommittedProgress) -> Option<&'static str> {
+    let began = before.revision != now.revision;
+    let first = match (&before.before, &now.before) {
+        (Some(before), Some(now)) => Some((&before.progress, &now.progress)),
+        (None, Some(now)) => Some((&before.progress, &now.progress)),
+        _ => None,
+    };
+    let own = (&before.progress, &now.progress);
+    let back = first.into_iter().chain((!began).then_some(own)).find_map(|(before, now)| lane_goes_back(before, now));
+    back.or((before.position() > now.position()).then_some("the position"))
+}
+
+fn lane_goes_back(before: &Progress, now: &Progress) -> Option<&'static str> {
     [
         (before.position > now.position, "the position"),
         (before.watermark > now.watermark, "the watermark"),

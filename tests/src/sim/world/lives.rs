@@ -32,6 +32,8 @@ pub struct Life {
     pub stop: Stop,
     /// The worker slot that it was started for.
     pub slot: usize,
+    /// It was started with the new meaning.
+    pub is_new: bool,
     /// It is no more.
     pub dead: bool,
     /// What will go wrong: how many effects to go, and what.

@@ -1,6 +1,6 @@
 //! A partition of the source topic, and its ends.
 
-use stream_core::Offset;
+use stream_core::{LogTime, Offset};
 use worker::ingest::effects::Ends;
 
 use crate::sim::domain::Entry;
@@ -17,6 +17,19 @@ pub struct Source {
 }
 
 impl Source {
+    /// The first record with this log time or a later one.
+    pub fn first_at(&self, time: LogTime) -> Option<Offset> {
+        self.entries.iter().find(|entry| entry.log_time >= time.0).map(|entry| Offset(entry.offset))
+    }
+
+    /// So many more records are there, up to the first with an event time that is `withheld`.
+    pub fn show(&mut self, count: usize, withheld: Option<i64>) {
+        let is_held = |entry: &Entry| entry.sale.as_ref().and_then(|sale| sale.at) >= withheld;
+        let held = self.entries[self.visible..].iter().position(|entry| withheld.is_some() && is_held(entry));
+        let most = held.map_or(self.entries.len(), |held| self.visible + held);
+        self.visible = (self.visible + count).min(most);
+    }
+
     /// The ends of the log. Aborted transactions leave gaps, at its end as well; an open one keeps records back.
     pub fn ends(&self) -> Ends {
         let next = self.entries.get(self.visible).map(|entry| entry.offset);

@@ -8,6 +8,9 @@ use super::super::group::{Caller, Committed, Join};
 use super::super::wire::{Read, Reader, Writer};
 use super::no_throttle;
 
+/// The type of the groups' protocol.
+const CONSUMERS: &str = "consumer";
+
 fn millis(value: i32) -> Duration {
     Duration::from_millis(value.try_into().unwrap_or(0))
 }
@@ -23,9 +26,10 @@ pub(super) fn join(request: &mut Reader<'_>, response: &mut Writer, cluster: &Cl
     let rebalance_timeout = millis(request.i32()?);
     let member = request.string()?;
     let instance = request.nullable_string()?;
-    let client = request.string()?;
+    // The protocol's type: always consumers.
+    request.string()?;
     let protocols = request.array(|r| Ok((r.string()?, r.bytes()?.to_vec())))?;
-    let join = Join { member: member.clone(), instance, client, session_timeout, rebalance_timeout, protocols };
+    let join = Join { member: member.clone(), instance, session_timeout, rebalance_timeout, protocols };
     no_throttle(response);
     match cluster.groups.join(&group, join) {
         Ok((member, joined)) => {
@@ -86,6 +90,36 @@ pub(super) fn leave(request: &mut Reader<'_>, response: &mut Writer, cluster: &C
     let result = cluster.groups.with(&group, |group, now| group.leave(&member, now));
     no_throttle(response);
     response.i16(code(result));
+    Ok(())
+}
+
+/// Version 0.
+pub(super) fn list(response: &mut Writer, cluster: &Cluster) {
+    response.i16(ErrorCode::None as i16);
+    response.array(&cluster.groups.names(), |w, name| {
+        w.string(name);
+        w.string(CONSUMERS);
+    });
+}
+
+/// Version 0. A group that nobody joined is dead, as in Kafka.
+pub(super) fn describe(request: &mut Reader<'_>, response: &mut Writer, cluster: &Cluster) -> Read<()> {
+    let names = request.array(Reader::string)?;
+    response.array(&names, |w, name| {
+        let group = cluster.groups.described(name).unwrap_or_default();
+        w.i16(ErrorCode::None as i16);
+        w.string(name);
+        w.string(group.state);
+        w.string(if group.members.is_empty() { "" } else { CONSUMERS });
+        w.string(&group.protocol);
+        w.array(&group.members, |w, member| {
+            w.string(&member.id);
+            w.string("");
+            w.string("");
+            w.bytes(&member.subscription);
+            w.bytes(&member.assignment);
+        });
+    });
     Ok(())
 }
 

@@ -1,0 +1,49 @@
+//! What a partition tells of itself.
+
+use schemas::report::{PartitionReport, WindowReport};
+use stream_core::{EventTime, Loss};
+
+use super::Owned;
+use crate::ingest::checkpoints::Checkpoints;
+use crate::ingest::loss;
+use crate::wire::ledger;
+
+impl Owned {
+    /// What the log has lost, of the meaning that the pipeline has and of the one before.
+    pub(in crate::ingest) fn losses(&self) -> (&[Loss], &[Loss]) {
+        let before = self.lanes.has_before().then(|| self.lanes.first().losses());
+        (self.lanes.now().losses(), before.unwrap_or_default())
+    }
+
+    /// The seals of the same.
+    pub(in crate::ingest) fn sealed(&self) -> (EventTime, EventTime) {
+        (self.lanes.now().sealed(), self.lanes.first().sealed())
+    }
+
+    /// What is known of the partition.
+    pub fn report(&self) -> PartitionReport {
+        let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
+        let lane = self.lanes.first();
+        let windows = lane.open_windows();
+        PartitionReport {
+            partition: self.partition,
+            position: self.lanes.position().0,
+            committed: self.committed.position().0,
+            end: None,
+            replaying: self.lanes.is_replaying(),
+            began_at: self.began_at.0,
+            from_checkpoint: self.from_checkpoint,
+            replay_until: self.lanes.is_replaying().then_some(self.committed.position().0),
+            idle: self.idle_at == Some(self.lanes.position()),
+            checkpoint: self.checkpoints.as_ref().and_then(Checkpoints::report),
+            watermark: time(lane.watermark()),
+            latest: time(lane.latest().max(self.lanes.now().latest())),
+            sealed: time(lane.sealed()),
+            windows: windows
+                .map(|(start, ids, bytes)| WindowReport { start: start.0, ids: ids as u64, bytes: bytes as u64 })
+                .collect(),
+            ledger: ledger(&self.lanes.verdicts()),
+            losses: lane.losses().iter().map(loss::report).collect(),
+        }
+    }
+}
