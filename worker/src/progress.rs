@@ -14,7 +14,7 @@ mod publish;
 
 use plan::Plan;
 use stream_core::{
-    BatchKey, BeforeProgress, Decree, Doubt, EventTime, History, LogTime, Loss, Offset, Point, Progress, Windows,
+    BatchKey, BeforeProgress, Decree, EventTime, History, LogTime, Loss, Offset, Point, Progress, Windows,
 };
 use thiserror::Error;
 
@@ -128,19 +128,21 @@ fn encode_lane(progress: &Progress, version: u8) -> String {
         text.extend([format!(" {} {}", next.0.wrapping_sub(before.0), next.1.wrapping_sub(before.1))]);
         before = next;
     }
-    encode_losses(&mut text, progress.losses.iter().map(|loss| (None, loss)));
+    append_lost(&mut text, progress.losses.iter().map(encode_loss));
     text
 }
 
-/// Appends losses, those of several partitions with theirs.
-fn encode_losses<'a>(text: &mut String, losses: impl Iterator<Item = (Option<&'a Doubt>, &'a Loss)>) {
-    for (index, (doubt, loss)) in losses.enumerate() {
+fn encode_loss(loss: &Loss) -> String {
+    let until = loss.until.map_or_else(|| "-".to_owned(), |until| until.to_string());
+    let Loss { from, to, position, after, over, .. } = loss;
+    format!("{from} {to} {position} {after} {until} {}", u8::from(*over))
+}
+
+/// Appends what was lost, if anything was.
+fn append_lost(text: &mut String, lost: impl Iterator<Item = String>) {
+    for (index, lost) in lost.enumerate() {
         let marker = if index == 0 { format!(" {LOST}") } else { String::new() };
-        let of =
-            doubt.map_or_else(String::new, |doubt| format!(" {} {} {}", doubt.partition, doubt.incarnation, doubt.at));
-        let until = loss.until.map_or_else(|| "-".to_owned(), |until| until.to_string());
-        let Loss { from, to, position, after, over, .. } = loss;
-        text.extend([format!("{marker}{of} {from} {to} {position} {after} {until} {}", u8::from(*over))]);
+        text.extend([marker, format!(" {lost}")]);
     }
 }
 

@@ -146,7 +146,8 @@ pub fn arb_turns() -> impl Strategy<Value = Vec<Turn>> {
     proptest::collection::vec(turn, 0..120)
 }
 
-fn to_output(item: &Emission, output: u32) -> Option<Sent> {
+/// What `output` gets of what a lane says.
+pub fn to_output(item: &Emission, output: u32) -> Option<Sent> {
     match item {
         Emission::Partial(partial) => (partial.output == output).then(|| Sent::Partial(partial.clone())),
         Emission::Seal(seal) => {

@@ -7,13 +7,8 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use stream_core::{
-    ClosedWindow, Collector, CollectorProgress, Emission, EventTime, Loss, Lost, Message, Offset, Partition, Progress,
-    Published, Seal, Window,
-};
-use tests::worlds::{
-    Cutting, Drive, Run, Said, Sent, Several, Topic, arb_cutting, arb_run, arb_several, program, undisturbed,
-};
+use stream_core::{ClosedWindow, Emission, EventTime, Loss, Offset, Progress, Seal, Window};
+use tests::worlds::{Cutting, Drive, Run, Said, arb_cutting, arb_run};
 
 use crate::{cases, unexpected};
 
@@ -150,106 +145,6 @@ proptest! {
         for seal in seals(&left) {
             prop_assert_eq!(seal.after, after);
             after = seal.until;
-        }
-    }
-}
-
-/// A topic on which partition 0 said `told` of what follows its commit, lost something and went on, in the order of `turns`.
-fn topic(lossy: &Lossy, others: &[Vec<Emission>], told: usize, turns: &[bool]) -> Result<Topic, TestCaseError> {
-    let until = (lossy.committed + told).min(lossy.whole.items.len());
-    let sent = |items: &[Emission]| Topic::play(&[items.to_vec()], 0, &[]).messages.into_iter().map(|(_, sent)| sent);
-    let mut own: Vec<(u64, Sent)> = sent(&lossy.whole.items[..until]).map(|sent| (1, sent)).collect();
-    own.push((2, Sent::Fence));
-    own.push((2, Sent::Loss(lossy.loss)));
-    own.extend(sent(&lossy.said(Cutting::whole(), &[])?).map(|sent| (2, sent)));
-    let others =
-        others.iter().enumerate().flat_map(|(index, items)| sent(items).map(move |sent| (index as i32 + 1, sent)));
-    let (mut own, mut others) = (own.into_iter(), others);
-    let mut topic = Topic::default();
-    let mut push = |partition: i32, incarnation: u64, sent: Sent| {
-        let at = Offset(topic.messages.len() as i64);
-        topic.messages.push((Message { at, partition: Partition(partition), incarnation }, sent));
-    };
-    for own_first in turns {
-        if *own_first {
-            own.by_ref().take(3).for_each(|(incarnation, sent)| push(0, incarnation, sent));
-        } else {
-            others.by_ref().take(3).for_each(|(partition, sent)| push(partition, 1, sent));
-        }
-    }
-    own.for_each(|(incarnation, sent)| push(0, incarnation, sent));
-    others.for_each(|(partition, sent)| push(partition, 1, sent));
-    Ok(topic)
-}
-
-/// What is published, with restarts from the last commit after each of `restarts` messages.
-fn published(
-    several: &Several,
-    topic: &Topic,
-    restarts: &[usize],
-    stride: usize,
-) -> Result<BTreeMap<Window, Published>, TestCaseError> {
-    let program = program(&several.setting);
-    let start = CollectorProgress::start(Offset(0), several.partitions.len());
-    let mut collector = Collector::resume(program.clone(), &start);
-    let (mut files, mut at) = (BTreeMap::new(), 0);
-    let mut restarts: Vec<usize> = restarts.iter().map(|at| at * topic.messages.len() / 1000).collect();
-    restarts.sort_unstable();
-    let mut restarts = restarts.into_iter().peekable();
-    while at < topic.messages.len() {
-        tests::worlds::take_in(&mut collector, &topic.messages[at]);
-        at += 1;
-        if at % stride == 0 || at == topic.messages.len() {
-            for published in collector.complete().map_err(|error| unexpected(&error))? {
-                collector.published(published.window);
-                let window = published.window;
-                prop_assert_eq!(files.insert(window, published), None, "{:?} is published twice", window);
-            }
-        }
-        if restarts.next_if(|restart| *restart <= at).is_some() {
-            let committed = collector.progress();
-            collector = Collector::resume(program.clone(), &committed);
-            at = committed.anchor.0 as usize;
-        }
-    }
-    prop_assert_eq!(collector.divergences(), &[]);
-    Ok(files)
-}
-
-proptest! {
-    #![proptest_config(cases(256))]
-
-    #[test]
-    fn what_is_published_after_a_loss_is_marked_or_whole_and_the_same_after_every_restart(
-        mut several in arb_several(),
-        commit in 0..1000_usize,
-        gone in 0..1000_usize,
-        told in 0..20_usize,
-        turns in proptest::collection::vec(any::<bool>(), 0..40),
-        restarts in proptest::collection::vec(0..1000_usize, 0..4),
-        stride in 1..12_usize,
-    ) {
-        several.setting.outputs = 1;
-        let program = program(&several.setting);
-        let (log, decrees) = several.partitions[0].clone();
-        let run = Run { setting: several.setting.clone(), log, decrees };
-        let Some(lossy) = Lossy::of(run, commit, gone)? else { return Ok(()) };
-        let others: Vec<Vec<Emission>> = several.partitions[1..]
-            .iter()
-            .map(|(log, decrees)| undisturbed(log, &program, decrees, Cutting::whole()).map(|said| said.items))
-            .collect::<Result<_, _>>()
-            .map_err(|error| unexpected(&error))?;
-        let plain = topic(&lossy, &others, told, &turns)?;
-        let files = published(&several, &plain, &[], 1)?;
-        prop_assert_eq!(&published(&several, &plain, &restarts, stride)?, &files, "after restarts");
-
-        let whole: Vec<_> = std::iter::once(lossy.whole.items.clone()).chain(others).collect();
-        let whole = published(&several, &Topic::play(&whole, 0, &[]), &[], 1)?;
-        for (window, file) in &files {
-            prop_assert!(!file.lost.is_empty() || whole.get(window) == Some(file), "{window:?} lacks something unmarked");
-            let Loss { from, to, .. } = lossy.loss;
-            let lost = Lost { partition: Partition(0), from, to };
-            prop_assert!(file.lost.iter().all(|marked| *marked == lost));
         }
     }
 }

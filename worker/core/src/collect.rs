@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
-use crate::doubts::{Doubt, Doubts, Lost};
+use crate::doubts::{Doubts, Lost};
 use crate::emission::{ClosedWindow, Partial, Seal};
 use crate::error::Error;
 use crate::fences::Fences;
@@ -132,12 +132,10 @@ impl Collector {
         if !self.admit(from) {
             return;
         }
-        let sealed = self.sealed[from.partition.0 as usize];
-        let stands_until = self.doubts.begin(from, sealed, loss);
-        let unsealed = |(window, collecting): &(&Window, &mut Collecting)| {
-            window.end > stands_until && !collecting.closed.contains_key(&from.partition)
-        };
-        for (_, collecting) in self.windows.iter_mut().filter(unsealed) {
+        if self.is_new(from) {
+            self.doubts.tell(from, self.sealed[from.partition.0 as usize], loss);
+        }
+        for collecting in self.windows.values_mut().filter(|known| !known.closed.contains_key(&from.partition)) {
             collecting.parts.retain(|(partition, _), _| *partition != from.partition);
         }
     }
@@ -176,8 +174,9 @@ impl Collector {
         if known < seal.after && self.published_until < seal.after {
             self.lose(seal.after);
         }
-        let before = self.sealed[from.partition.0 as usize];
-        self.doubts.seal(from, before, seal);
+        if self.is_new(from) {
+            self.doubts.seal(from, self.sealed[from.partition.0 as usize], seal);
+        }
         for closed in &seal.closed {
             if closed.window.end > self.published_until {
                 self.close(from, *closed);
@@ -265,11 +264,6 @@ impl Collector {
         self.lost_until
     }
 
-    /// What source partitions have lost that windows to come may lack.
-    pub fn doubts(&self) -> &[Doubt] {
-        self.doubts.all()
-    }
-
     /// The windows that wait, with the partitions that have not sealed them.
     pub fn waiting(&self) -> impl Iterator<Item = (Window, Vec<Partition>)> + '_ {
         let unpublished = self.windows.iter().filter(|(_, collecting)| collecting.state != State::Published);
@@ -301,6 +295,11 @@ impl Collector {
     fn admit(&mut self, from: Message) -> bool {
         self.position = Offset(from.at.0 + 1);
         self.admits(from)
+    }
+
+    /// Whether the message is not taken in again: what the committed seals and doubts hold of the others must not be counted twice.
+    fn is_new(&self, from: Message) -> bool {
+        from.at >= self.replay_until
     }
 
     fn close(&mut self, from: Message, closed: ClosedWindow) {
@@ -355,6 +354,6 @@ impl Collector {
         }
         let waiting = self.windows.keys().next().map_or(sealed, |window| sealed.min(window.start));
         self.published_until = self.published_until.max(waiting);
-        self.doubts.forget(self.published_until, self.anchor());
+        self.doubts.forget(self.published_until);
     }
 }

@@ -1,9 +1,9 @@
 //! Publish progress as text.
 
-use stream_core::{CollectorProgress, Doubt, EventTime, Offset, Partition};
+use stream_core::{CollectorProgress, Doubt, EventTime, Lost, Offset, Partition};
 
 use super::fields::{DIVIDER, Fields};
-use super::{ProgressError, decode_loss, encode_losses};
+use super::{ProgressError, append_lost};
 
 /// Everything that is committed for a partition of the partials topic.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,8 +49,24 @@ fn encode_collector(progress: &CollectorProgress) -> String {
             format!(" {} {incarnation}", sealed.0.wrapping_sub(progress.published_until.0))
         }),
     );
-    encode_losses(&mut text, progress.doubts.iter().map(|doubt| (Some(doubt), &doubt.loss)));
+    append_lost(&mut text, progress.doubts.iter().map(|doubt| encode_doubt(doubt, progress)));
     text
+}
+
+/// Messages as the difference to the anchor, windows as the difference to the published horizon.
+fn encode_doubt(Doubt { lost, at, after, until }: &Doubt, progress: &CollectorProgress) -> String {
+    let Lost { partition, from, to } = lost;
+    let (at, to) = (at.0.wrapping_sub(progress.anchor.0), to.0.wrapping_sub(from.0));
+    let [after, until] = [after, until].map(|time| time.0.wrapping_sub(progress.published_until.0));
+    format!("{partition} {from} {to} {at} {after} {until}")
+}
+
+fn decode_doubt(fields: &mut Fields<'_>, anchor: Offset, published: EventTime) -> Result<Doubt, ProgressError> {
+    let (partition, from) = (Partition(fields.next()?), fields.next::<i64>()?);
+    let lost = Lost { partition, from: Offset(from), to: Offset(from.wrapping_add(fields.next()?)) };
+    let at = Offset(anchor.0.wrapping_add(fields.next()?));
+    let after = EventTime(published.0.wrapping_add(fields.next()?));
+    Ok(Doubt { lost, at, after, until: EventTime(published.0.wrapping_add(fields.next()?)) })
 }
 
 /// Publish progress from a commit, for `partitions` source partitions.
@@ -93,8 +109,7 @@ fn decode_collector(
     let mut doubts = Vec::new();
     if fields.losses() {
         while fields.is_more() {
-            let (partition, incarnation, at) = (Partition(fields.next()?), fields.next()?, Offset(fields.next()?));
-            doubts.push(Doubt { partition, incarnation, at, loss: decode_loss(fields)? });
+            doubts.push(decode_doubt(fields, anchor, published_until)?);
         }
     }
     Ok(CollectorProgress { position, anchor, published_until, lost_until, doubts, is_cut, sealed, incarnations })

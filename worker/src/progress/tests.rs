@@ -1,4 +1,4 @@
-use stream_core::{CollectorProgress, Partition};
+use stream_core::{CollectorProgress, Doubt, Lost, Partition};
 
 use super::*;
 
@@ -83,11 +83,12 @@ fn publish_progress_comes_back_from_its_text() {
     assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
     (committed.meaning, committed.before) = (Some(2), Some(start));
     assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
-    let doubts = |until| vec![Doubt { partition: Partition(1), loss: loss(until), incarnation: 4, at: Offset(6) }];
-    committed.progress.doubts = doubts(None);
+    let lost = Lost { partition: Partition(1), from: Offset(3), to: Offset(9) };
+    let doubts = |until| vec![Doubt { lost, at: Offset(6), after: EventTime(-300), until: EventTime(until) }; 2];
+    committed.progress.doubts = doubts(-300);
     assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
     (committed.meaning, committed.before) = (None, None);
-    committed.progress.doubts = doubts(Some(900));
+    committed.progress.doubts = doubts(900);
     assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed));
 }
 

@@ -16,7 +16,7 @@ impl Lane {
         let bad = fetch.undecodable.first().map(|bad| (bad.offset.0, bad.log_time.0));
         let Some((_, log_time)) = row.into_iter().chain(bad).min() else { return };
         let ahead = EventTime(log_time.saturating_add(self.program.max_future_skew));
-        let until = self.program.windows.ceil(ahead).max(end_of(self.latest, &self.program));
+        let until = end_of(self.latest.max(ahead), &self.program);
         self.losses.iter_mut().filter(|loss| loss.until.is_none()).for_each(|loss| loss.until = Some(until));
     }
 
