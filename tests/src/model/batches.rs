@@ -117,19 +117,8 @@ impl History {
 
     /// Counts the verdicts of `range`, and the gaps from its first record to `end`.
     fn account(&self, range: Range<usize>, end: i64) -> Ledger {
-        let mut ledger = Ledger::default();
         let entries = &self.entries[range];
-        for entry in entries {
-            ledger.consumed += 1;
-            *match entry.verdict {
-                Verdict::Undecodable => &mut ledger.undecodable,
-                Verdict::Invalid(_) => &mut ledger.invalid,
-                Verdict::Filtered => &mut ledger.filtered,
-                Verdict::Late => &mut ledger.late,
-                Verdict::Duplicate => &mut ledger.duplicate,
-                Verdict::Counted => &mut ledger.counted,
-            } += 1;
-        }
+        let ledger: Ledger = entries.iter().map(|entry| &entry.verdict).collect();
         let length = entries.first().map_or(0, |first| (end - first.record.offset).unsigned_abs());
         Ledger { gaps: length - ledger.consumed, ..ledger }
     }
@@ -147,6 +136,25 @@ impl History {
             }
         }
         count
+    }
+}
+
+/// Of records with these verdicts, and no gaps.
+impl<'a> FromIterator<&'a Verdict> for Ledger {
+    fn from_iter<I: IntoIterator<Item = &'a Verdict>>(verdicts: I) -> Self {
+        let mut ledger = Self::default();
+        for verdict in verdicts {
+            ledger.consumed += 1;
+            *match verdict {
+                Verdict::Undecodable => &mut ledger.undecodable,
+                Verdict::Invalid(_) => &mut ledger.invalid,
+                Verdict::Filtered => &mut ledger.filtered,
+                Verdict::Late => &mut ledger.late,
+                Verdict::Duplicate => &mut ledger.duplicate,
+                Verdict::Counted => &mut ledger.counted,
+            } += 1;
+        }
+        ledger
     }
 }
 

@@ -199,7 +199,8 @@ fn check_sums(world: &mut World, found: &[Report], wanted: &[Ledger]) {
     }
 }
 
-/// Every refused record is a dead letter, with its reason, and no other record is.
+/// Every refused record is a dead letter, with its reason, and no other record is. What an owner that did not know of a change said
+/// of records behind its commit does not count: from there on they are judged anew, and letters cannot be called back.
 fn check_letters(world: &mut World, verdicts: &[Vec<(i64, Verdict)>]) {
     let late_too = world.domain.program.late_to_dead_letter;
     let refusal = |verdict: &Verdict| match verdict {
@@ -215,10 +216,16 @@ fn check_letters(world: &mut World, verdicts: &[Vec<(i64, Verdict)>]) {
         verdicts.iter().filter_map(letter)
     });
     let wanted: BTreeSet<_> = letters.collect();
-    if let Some(missing) = wanted.difference(&world.letters).next() {
+    let since = |partition: &i32| world.revised.as_ref().and_then(|revised| Some(revised.since.get(partition)?.0));
+    let counts = |(partition, offset, reason, is_new): &(i32, i64, &'static str, bool)| {
+        let counts = *is_new || since(partition).is_none_or(|since| *offset < since);
+        counts.then_some((*partition, *offset, *reason))
+    };
+    let found: BTreeSet<_> = world.letters.iter().filter_map(counts).collect();
+    if let Some(missing) = wanted.difference(&found).next() {
         world.broken.push(format!("the dead letter {missing:?} is missing"));
     }
-    if let Some(extra) = world.letters.difference(&wanted).next() {
+    if let Some(extra) = found.difference(&wanted).next() {
         world.broken.push(format!("the dead letter {extra:?} ought not to be"));
     }
 }

@@ -47,8 +47,8 @@ pub struct World {
     pub sealed: BTreeMap<(usize, i32, bool), i64>,
     /// The highest fence of each partition that has arrived at each output.
     pub fenced: BTreeMap<(usize, i32), u64>,
-    /// Dead letters that arrived: partition, offset, reason.
-    pub letters: BTreeSet<(i32, i64, &'static str)>,
+    /// Dead letters that arrived: partition, offset, reason, and whether the sender knew the new meaning.
+    pub letters: BTreeSet<(i32, i64, &'static str, bool)>,
     /// What the publish group has committed.
     pub publish_commits: BTreeMap<i32, (Offset, String)>,
     /// The store: path and bytes.
@@ -103,8 +103,8 @@ impl World {
                 }
                 self.outputs[output].push(value);
             }
-            Message::Letter(partition, offset, reason) => {
-                self.letters.insert((partition, offset, reason));
+            Message::Letter(partition, offset, reason, is_new) => {
+                self.letters.insert((partition, offset, reason, is_new));
             }
         }
     }

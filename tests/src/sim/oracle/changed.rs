@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use stream_core::Partition;
 
 use super::{Reports, Told, records, with_join};
-use crate::model::{Decree, History, Ledger, PartitionOutcome, Record, Verdict, Window, publish, run_with_decrees};
+use crate::model::{Decree, History, PartitionOutcome, Record, Verdict, Window, publish, run_with_decrees};
 use crate::sim::domain::Entry;
 use crate::sim::world::{Revised, World};
 
@@ -24,23 +24,8 @@ pub fn told(world: &World) -> Told {
     let mut windows: BTreeMap<Window, _> = publish(&before);
     windows.retain(|window, _| window.start < until);
     windows.extend(publish(&now).into_iter().filter(|(window, _)| window.start >= until));
-    Told { windows, reports: Reports::Sums(verdicts.iter().map(|of| ledger(of)).collect()), verdicts }
-}
-
-fn ledger(verdicts: &[(i64, Verdict)]) -> Ledger {
-    let mut ledger = Ledger::default();
-    for (_, verdict) in verdicts {
-        ledger.consumed += 1;
-        *match verdict {
-            Verdict::Undecodable => &mut ledger.undecodable,
-            Verdict::Invalid(_) => &mut ledger.invalid,
-            Verdict::Filtered => &mut ledger.filtered,
-            Verdict::Late => &mut ledger.late,
-            Verdict::Duplicate => &mut ledger.duplicate,
-            Verdict::Counted => &mut ledger.counted,
-        } += 1;
-    }
-    ledger
+    let sum = |of: &Vec<(i64, Verdict)>| of.iter().map(|(_, verdict)| verdict).collect();
+    Told { windows, reports: Reports::Sums(verdicts.iter().map(sum).collect()), verdicts }
 }
 
 /// A partition whose meaning changes.

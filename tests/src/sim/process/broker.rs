@@ -236,8 +236,10 @@ impl Reader for SimReader {
     fn dead_letter(&self, _program: &Program, refused: &Refused) -> Result<(), IngestError> {
         let (sim, pid) = (self.outside.sim(), self.outside.pid);
         sim.before(pid, "dead letter")?;
-        let letter = Message::Letter(self.partition, refused.offset.0, reason(&refused.reason));
-        sim.world().send(pid, letter);
+        let mut world = sim.world();
+        let is_new = world.lives[pid].is_new;
+        world.send(pid, Message::Letter(self.partition, refused.offset.0, reason(&refused.reason), is_new));
+        drop(world);
         sim.after(pid)?;
         Ok(())
     }

@@ -15,8 +15,8 @@ pub type Pid = usize;
 pub enum Message {
     /// For an output of the partials topic.
     Partial(usize, Arc<Vec<u8>>),
-    /// For the dead-letter topic: partition, offset and reason.
-    Letter(i32, i64, &'static str),
+    /// For the dead-letter topic: partition, offset and reason, and whether its sender knew the new meaning.
+    Letter(i32, i64, &'static str, bool),
 }
 
 impl Message {
