@@ -277,7 +277,9 @@ fn a_window_keeps_its_parts_when_the_seal_of_a_loss_is_read_again() {
     told[..looked_at].iter().for_each(|message| take_in(&mut collector, message));
     let complete = collector.complete().expect("nothing overflows");
     assert_eq!(complete.iter().map(|window| window.lost.len()).collect::<Vec<_>>(), [0, 1, 0]);
-    complete.iter().for_each(|window| collector.published(window.window));
+    for window in &complete {
+        collector.published(window.window);
+    }
     told[looked_at..].iter().for_each(|message| take_in(&mut collector, message));
     let committed = collector.progress();
     let wanted = collector.complete().expect("nothing overflows");

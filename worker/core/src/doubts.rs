@@ -66,11 +66,11 @@ impl Doubts {
 
     /// Windows that end after `after` and start before `until` may lack `loss`.
     fn extend(&mut self, from: Message, after: EventTime, until: EventTime, loss: &Loss) {
-        let lost = Lost { partition: from.partition, from: loss.from, to: loss.to };
+        let stretch = Lost { partition: from.partition, from: loss.from, to: loss.to };
         // What was closed meanwhile without a word of the loss is whole, and stays so.
-        match self.0.iter_mut().find(|doubt| doubt.lost == lost && doubt.until >= after) {
+        match self.0.iter_mut().find(|doubt| doubt.lost == stretch && doubt.until >= after) {
             Some(known) => known.until = known.until.max(until),
-            None => self.0.push(Doubt { lost, at: from.at, after, until }),
+            None => self.0.push(Doubt { lost: stretch, at: from.at, after, until }),
         }
     }
 
