@@ -90,6 +90,28 @@ pub struct LossReport {
     pub windows_until: Option<i64>,
 }
 
+/// Event time for which a loss is told after the windows that it concerns, milliseconds: a day.
+const LOSS_TOLD_FOR_MS: i64 = 86_400_000;
+
+impl LossReport {
+    /// Whether the loss is still to be told: the partition's watermark is less than a day behind the windows that it concerns.
+    pub fn is_recent(&self, watermark: Option<i64>) -> bool {
+        let behind = self.windows_until.zip(watermark);
+        behind.is_none_or(|(until, watermark)| watermark < until + LOSS_TOLD_FOR_MS)
+    }
+
+    /// What partition `partition` has lost, for people; `time` says a time, of milliseconds since the epoch.
+    pub fn words(&self, partition: i32, time: impl Fn(i64) -> String) -> String {
+        let Self { from, to, unread, .. } = self;
+        let from_when = self.windows_after.map_or_else(|| "the first".to_owned(), &time);
+        let to_when = self.windows_until.map_or_else(|| "now".to_owned(), &time);
+        format!(
+            "the log of partition {partition} had lost offsets {from} to {to} ({unread} never read); windows from {from_when} to \
+             {to_when} may lack records and are marked"
+        )
+    }
+}
+
 /// A checkpoint on the worker's volume.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

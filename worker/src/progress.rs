@@ -13,11 +13,13 @@ mod fields;
 mod publish;
 
 use plan::Plan;
+use schemas::report::LossReport;
 use stream_core::{
     BatchKey, BeforeProgress, Decree, EventTime, History, LogTime, Loss, Offset, Point, Progress, Windows,
 };
 use thiserror::Error;
 
+use crate::wire::loss_report;
 use fields::{Fields, LOST};
 pub use publish::{CommittedPublish, decode_publish, encode_publish, published_until};
 
@@ -211,7 +213,7 @@ pub fn watermark(position: i64, metadata: &str) -> Option<i64> {
 }
 
 /// How a partition stands by its commit. Times are milliseconds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Standing {
     /// The watermark.
     pub watermark: Option<i64>,
@@ -221,6 +223,8 @@ pub struct Standing {
     pub latest: Option<i64>,
     /// Whether there was nothing to read for long enough.
     pub idle: bool,
+    /// What its log had lost when it was needed, the oldest first.
+    pub losses: Vec<LossReport>,
 }
 
 /// How a partition of `plan`'s source stands by its commit; nothing if that cannot be read.
@@ -230,7 +234,8 @@ pub fn standing(plan: &Plan, position: i64, metadata: &str) -> Option<Standing> 
     let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
     let grid = Windows { size: plan.window.size_ms, offset: plan.window.offset_ms };
     let (watermark, sealed) = (time(progress.watermark), time(grid.floor(progress.watermark)));
-    Some(Standing { watermark, sealed, latest: time(progress.latest), idle })
+    let losses = progress.losses.iter().map(loss_report).collect();
+    Some(Standing { watermark, sealed, latest: time(progress.latest), idle, losses })
 }
 
 #[cfg(test)]

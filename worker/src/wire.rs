@@ -2,7 +2,7 @@
 
 use arrow::error::ArrowError;
 use arrow::ipc::writer::StreamWriter;
-use schemas::report::Ledger;
+use schemas::report::{Ledger, LossReport};
 use schemas::wire::{BatchBody, ClosedBody, Content, LossBody, PartialHeader, RuleBody, SampleBody, SealBody};
 use stream_core::{
     BatchReport, ClosedWindow, Digest, EventTime, Loss, Offset, Partial, Program, Seal, Verdict, Verdicts, Window,
@@ -125,6 +125,18 @@ pub fn read_loss(body: &LossBody) -> Loss {
         after: EventTime(body.after),
         until: body.until.map(EventTime),
         over: false,
+    }
+}
+
+/// A loss in the words of the report.
+pub fn loss_report(loss: &Loss) -> LossReport {
+    let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
+    LossReport {
+        from: loss.from.0,
+        to: loss.to.0,
+        unread: loss.unread(),
+        windows_after: time(loss.after),
+        windows_until: loss.until.and_then(time),
     }
 }
 

@@ -223,6 +223,7 @@ proptest! {
         let whole = published(&program, &Topic::play(&whole, 0, &[]), partitions, &at_once)?;
         for (window, file) in &files {
             prop_assert_eq!(&file.lost, &marks(&topic, *window));
+            prop_assert!(!file.sources.is_empty(), "{window:?} has a file and nothing in it");
             prop_assert!(!file.lost.is_empty() || whole.get(window) == Some(file), "{window:?} lacks something unmarked");
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use cli::observe::{WorkerArgs, observe};
 use cli::verify::{Outcome, verify};
 use plan::{OnDataLoss, Plan};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
@@ -101,6 +102,9 @@ fn what_is_left_of_a_log_is_counted_in_marked_windows_and_the_same_after_every_r
         report.partitions.iter().filter_map(|of| Some((of.partition, *of.losses.last()?))).collect();
     let numbers: Vec<_> = losses.iter().map(|(partition, loss)| (*partition, loss.to, loss.unread)).collect();
     ensure!(numbers == [(0, lows[&0], 0), (1, lows[&1], UNREAD as u64)], "{losses:#?}");
+    let seen = observe(&plan, &WorkerArgs::default())?.partitions.into_iter();
+    let seen: Vec<_> = seen.filter_map(|of| Some((of.partition, of.losses.last()?.to))).collect();
+    ensure!(seen == [(0, lows[&0]), (1, lows[&1])], "the commits tell {seen:?}");
     let ends = bounded::ends(&plan)?;
     let started = Instant::now();
     let rest = bounded::run(vec![Config { ends: Some(ends), ..config(&plan) }], |_| started.elapsed() < PATIENCE)?;

@@ -138,6 +138,8 @@ impl Collector {
         for collecting in self.windows.values_mut().filter(|known| !known.closed.contains_key(&from.partition)) {
             collecting.parts.retain(|(partition, _), _| *partition != from.partition);
         }
+        // Of these nothing is known any more; what waits to be forgotten stays.
+        self.windows.retain(|_, known| known.state != State::Collecting || !known.is_empty());
     }
 
     /// Takes in a part of a window's state.

@@ -4,9 +4,8 @@
 //! this one after a restart, would go on alike; the loss is committed before anything is sent that was made without those records.
 
 use plan::OnDataLoss;
-use schemas::report::LossReport;
 use schemas::wire::Content;
-use stream_core::{BeforeProgress, EventTime, Loss, Offset, Program, Progress};
+use stream_core::{BeforeProgress, Loss, Offset, Program, Progress};
 
 use super::effects::Ends;
 use super::partition::Owned;
@@ -56,18 +55,6 @@ impl Owned {
             }
         }
         Ok(())
-    }
-}
-
-/// A loss as the worker reports it.
-pub(super) fn report(loss: &Loss) -> LossReport {
-    let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
-    LossReport {
-        from: loss.from.0,
-        to: loss.to.0,
-        unread: loss.unread(),
-        windows_after: time(loss.after),
-        windows_until: loss.until.and_then(time),
     }
 }
 

@@ -3,14 +3,11 @@
 //! Messages name rules, not figures: figures move with every batch, and every change of a condition is written. The figures are in
 //! `status.dataQuality`, rounded.
 
-use schemas::report::{LossReport, PartitionReport, QualityReport, QualityState, RuleStanding, Trouble, WorkerReport};
+use schemas::report::{QualityReport, QualityState, RuleStanding, Trouble, WorkerReport};
 use schemas::status::{DataQuality, Reason, RuleState, RuleStatus, Time, WorstBatch};
 
 use super::Answer;
 use super::watermark::two_digits;
-
-/// How long a loss is told of behind the windows that it concerns, in event time.
-const LOSS_TOLD_FOR_MS: i64 = 86_400_000;
 
 /// The answer of all workers together, and the figures behind it.
 pub fn quality_condition(reports: &[&WorkerReport]) -> (Answer, Option<DataQuality>) {
@@ -29,32 +26,16 @@ pub fn quality_condition(reports: &[&WorkerReport]) -> (Answer, Option<DataQuali
     (answer, figures)
 }
 
-/// What source partitions have lost and gone on without, as long as that is recent: the watermark is less than a day behind the windows
-/// that it concerns.
+/// What source partitions have lost and gone on without, as long as that is recent.
 fn losses(reports: &[&WorkerReport]) -> Option<String> {
-    let is_recent = |partition: &PartitionReport, loss: &LossReport| {
-        loss.windows_until
-            .zip(partition.watermark)
-            .is_none_or(|(until, watermark)| watermark < until + LOSS_TOLD_FOR_MS)
-    };
+    let time = |millis: i64| Time::from_millis(millis).to_string();
     let partitions = reports.iter().flat_map(|report| &report.partitions);
     let recent = partitions.flat_map(|partition| {
-        let recent = partition.losses.iter().filter(|loss| is_recent(partition, loss));
-        recent.map(|loss| lost(partition.partition, loss))
+        let recent = partition.losses.iter().filter(|loss| loss.is_recent(partition.watermark));
+        recent.map(|loss| loss.words(partition.partition, time))
     });
     let recent: Vec<String> = recent.collect();
     (!recent.is_empty()).then(|| recent.join("; "))
-}
-
-fn lost(partition: i32, loss: &LossReport) -> String {
-    let LossReport { from, to, unread, .. } = loss;
-    let time = |millis: i64| Time::from_millis(millis).to_string();
-    let from_when = loss.windows_after.map_or_else(|| "the first".to_owned(), time);
-    let to_when = loss.windows_until.map_or_else(|| "now".to_owned(), time);
-    format!(
-        "the log of partition {partition} had lost offsets {from} to {to} ({unread} never read); windows from {from_when} to {to_when} \
-         may lack records and are marked"
-    )
 }
 
 fn answer(quality: &QualityReport) -> Answer {
@@ -108,7 +89,7 @@ fn rule_status(rule: &RuleStanding) -> RuleStatus {
 
 #[cfg(test)]
 mod tests {
-    use schemas::report::QualityStanding;
+    use schemas::report::{LossReport, PartitionReport, QualityStanding};
     use schemas::status::ConditionStatus;
 
     use super::*;

@@ -39,6 +39,11 @@ impl Collecting {
         Self { first_message, fences, parts, closed, state: State::Collecting }
     }
 
+    /// Whether nothing is known of it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.closed.is_empty()
+    }
+
     /// Whether the parts are those that the seals name: their number, and their digests in order.
     pub(super) fn has_all_parts(&self) -> bool {
         let named: usize = self.closed.values().map(|closed| closed.parts as usize).sum();

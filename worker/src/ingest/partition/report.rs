@@ -5,8 +5,7 @@ use stream_core::{EventTime, Loss};
 
 use super::Owned;
 use crate::ingest::checkpoints::Checkpoints;
-use crate::ingest::loss;
-use crate::wire::ledger;
+use crate::wire::{ledger, loss_report};
 
 impl Owned {
     /// What the log has lost, of the meaning that the pipeline has and of the one before.
@@ -43,7 +42,7 @@ impl Owned {
                 .map(|(start, ids, bytes)| WindowReport { start: start.0, ids: ids as u64, bytes: bytes as u64 })
                 .collect(),
             ledger: ledger(&self.lanes.verdicts()),
-            losses: lane.losses().iter().map(loss::report).collect(),
+            losses: lane.losses().iter().map(loss_report).collect(),
         }
     }
 }
