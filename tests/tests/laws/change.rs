@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use stream_core::{
-    BeforeProgress, Change, Emission, Error, EventTime, Lane, Lanes, Offset, Partial, Program, Progress, Said as Both,
-    Seal, Targets, Verdict, Window,
+    BatchReport, BeforeProgress, Change, Emission, Error, EventTime, Lane, Lanes, Offset, Partial, Program, Progress,
+    Refused, Said as Both, Seal, Targets, Verdict, Window,
 };
 use tests::model::Params;
 use tests::worlds::{Cutting, Drive, Log, Run, Said, Setting, arb_cutting, arb_run, program};
@@ -20,9 +20,10 @@ struct Changing {
     run: Run,
     /// The new meaning.
     setting: Setting,
-    /// Picks the boundary, and the position at which the change is first known.
+    /// Picks the boundary, the position at which the lanes are taken up, and how far ahead of it the change is first known.
     until: usize,
-    since: usize,
+    taken: usize,
+    ahead: usize,
 }
 
 impl Changing {
@@ -44,9 +45,14 @@ impl Changing {
         Arc::new(Change { before, beside, until: now.windows.floor(EventTime(time)) })
     }
 
-    fn since(&self) -> i64 {
+    fn taken(&self) -> i64 {
         let (start, end) = (self.run.log.start(), self.run.log.end());
-        start + (end - start) * self.since as i64 / 1000
+        start + (end - start) * self.taken as i64 / 1000
+    }
+
+    /// Where the change is first known by lanes that are taken up at `position`.
+    fn since(&self, position: Offset) -> Offset {
+        Offset(position.0 + (self.run.log.end() - position.0).max(0) * self.ahead as i64 / 1000)
     }
 
     /// The first record that can count from the boundary on.
@@ -56,9 +62,9 @@ impl Changing {
         log.records.iter().zip(&log.folded).find(can).map_or(log.end(), |(record, _)| record.offset)
     }
 
-    /// The decrees that are made once the change is known, the last of which closes everything.
+    /// The decrees that are made once the lanes are taken up, the last of which closes everything.
     fn decrees(&self) -> Vec<(i64, EventTime)> {
-        let known = self.run.decrees.iter().filter(|decree| decree.at > self.since());
+        let known = self.run.decrees.iter().filter(|decree| decree.at > self.taken());
         let known = known.map(|decree| (decree.at, EventTime(decree.to)));
         let mut decrees: Vec<_> = known.collect();
         // A decree may lie behind the last record, where only markers of transactions are.
@@ -93,16 +99,17 @@ impl All {
     }
 }
 
-/// The lanes from where the change is known to the end, dying after so many steps again and again.
+/// The lanes from where they are taken up to the end, dying after so many steps again and again.
 fn play(changing: &Changing, mut cutting: Cutting, deaths: &[usize]) -> Result<All, Error> {
     let (log, change) = (&changing.run.log, changing.change());
     let [before, now, _] = changing.programs();
     let mut old = Drive::start(log, &before)?;
-    while old.lane.position().0 < changing.since() {
-        old.step(changing.since(), &mut Cutting::whole())?;
+    while old.lane.position().0 < changing.taken() {
+        old.step(changing.taken(), &mut Cutting::whole())?;
     }
-    let since = old.lane.position();
-    let begin = change.begin(Offset(changing.first(&change).min(since.0)));
+    let position = old.lane.position();
+    let since = changing.since(position);
+    let begin = change.begin(Offset(changing.first(&change).min(position.0)));
     let mut committed = (begin, Some(BeforeProgress { progress: old.lane.progress(), since }));
     let mut all = All::default();
     let (planned, mut decreed) = (changing.decrees(), 0);
@@ -185,9 +192,17 @@ fn reported(all: &All, verdict: Option<Verdict>) -> u64 {
         .sum()
 }
 
+/// The reports and the dead letters of records before `end` alone.
+fn until(said: &Said, end: Offset) -> (Vec<&BatchReport>, Vec<&Refused>) {
+    let reports =
+        said.items.iter().filter_map(|item| if let Emission::Report(report) = item { Some(report) } else { None });
+    let reports = reports.filter(|report| report.end <= end);
+    (reports.collect(), said.refused.iter().filter(|refused| refused.offset < end).collect())
+}
+
 fn arb_changing() -> impl Strategy<Value = Changing> {
     let numbers = (1..30_i64, 0..30_i64, 0..30_i64, 0..20_i64, 1..40_i64, 1..9_i64, any::<u8>());
-    (arb_run(), numbers, 0..1000_usize, 0..1000_usize).prop_map(|(run, numbers, until, since)| {
+    (arb_run(), numbers, 0..1000_usize, 0..1000_usize, arb_ahead()).prop_map(|(run, numbers, until, taken, ahead)| {
         let (window, offset, delay, skew, batch_interval, batch_max_records, refuse) = numbers;
         let refused = |rule: usize| refuse & (1 << (rule % 8)) != 0;
         let params = Params {
@@ -200,8 +215,12 @@ fn arb_changing() -> impl Strategy<Value = Changing> {
             dead_letter: (0..run.setting.params.dead_letter.len()).map(refused).collect(),
         };
         let setting = Setting { params, ..run.setting.clone() };
-        Changing { run, setting, until, since }
+        Changing { run, setting, until, taken, ahead }
     })
+}
+
+fn arb_ahead() -> impl Strategy<Value = usize> {
+    prop_oneof![Just(0_usize), 0..=1000_usize]
 }
 
 proptest! {
@@ -216,11 +235,11 @@ proptest! {
         let start = Progress::start(Offset(log.start()));
         let old = alone(log, &before, &start, &decrees).map_err(|error| unexpected(&error))?;
         let mut told = parts(&all.before, |_| true);
-        // What the meaning before had said before the change was known stays said.
+        // What the meaning before had said before the lanes were taken up stays said.
         let mut earlier = Said::default();
         let mut drive = Drive::start(log, &before).map_err(|error| unexpected(&error))?;
-        while drive.lane.position().0 < changing.since() {
-            earlier.add(drive.step(changing.since(), &mut Cutting::whole()).map_err(|error| unexpected(&error))?);
+        while drive.lane.position().0 < changing.taken() {
+            earlier.add(drive.step(changing.taken(), &mut Cutting::whole()).map_err(|error| unexpected(&error))?);
         }
         told.extend(parts(&earlier, |window| window.start < change.until));
         prop_assert_eq!(told, parts(&old, |window| window.start < change.until), "windows before the boundary");
@@ -237,6 +256,29 @@ proptest! {
     }
 
     #[test]
+    fn what_comes_before_the_change_is_known_is_told_of_as_an_owner_that_never_knew_it_tells(changing in arb_changing()) {
+        let log = &changing.run.log;
+        let [before, ..] = changing.programs();
+        let mut drive = Drive::start(log, &before).map_err(|error| unexpected(&error))?;
+        let mut told = Said::default();
+        while drive.lane.position().0 < changing.taken() {
+            told.add(drive.step(changing.taken(), &mut Cutting::whole()).map_err(|error| unexpected(&error))?);
+        }
+        let since = changing.since(drive.lane.position());
+        let all = play(&changing, Cutting::whole(), &[]).map_err(|error| unexpected(&error))?;
+        told.items.extend(all.before.items);
+        told.refused.extend(all.before.refused);
+        let start = Progress::start(Offset(log.start()));
+        let old = alone(log, &before, &start, &changing.decrees()).map_err(|error| unexpected(&error))?;
+        let ((told, told_refused), (old, old_refused)) = (until(&told, since), until(&old, since));
+        // One more may end where the meaning before is over.
+        prop_assert_eq!(&told[..old.len().min(told.len())], &old[..]);
+        prop_assert!(told.get(old.len()).is_none_or(|last| last.end == since));
+        prop_assert_eq!(told_refused, old_refused);
+        prop_assert!(all.now.refused.iter().all(|refused| refused.offset >= since));
+    }
+
+    #[test]
     fn neither_fetches_nor_deaths_change_what_is_said(
         changing in arb_changing(),
         cutting in arb_cutting(),
@@ -249,7 +291,7 @@ proptest! {
 
     #[test]
     fn every_record_has_one_verdict_and_what_is_counted_is_in_a_window(changing in arb_changing()) {
-        let changing = Changing { since: 0, ..changing };
+        let changing = Changing { taken: 0, ..changing };
         let all = play(&changing, Cutting::whole(), &[]).map_err(|error| unexpected(&error))?;
         prop_assert_eq!(reported(&all, None), changing.run.log.records.len() as u64);
         let mut records: BTreeMap<(bool, Window), u64> = BTreeMap::new();
@@ -259,7 +301,9 @@ proptest! {
         }
         let (counted, folded) = (reported(&all, Some(Verdict::Counted)), records.values().sum::<u64>());
         let change = changing.change();
-        if change.closes() == change.until {
+        if changing.ahead > 0 {
+            // The meaning before tells of what lies before the place where the change is known, the new one folds its own of it.
+        } else if change.closes() == change.until {
             prop_assert_eq!(counted, folded);
         } else {
             // The last window of the meaning before reaches into the first ones of the new.

@@ -163,7 +163,8 @@ impl Lanes {
     fn turn(&mut self, said: &mut Said) {
         let here = self.now.position();
         let is_over = |both: &mut Before| {
-            both.lane.sealed() >= both.change.closes() && !both.lane.is_replaying() && both.lane.position() == here
+            let is_closed = both.lane.sealed() >= both.change.closes() && here >= both.since;
+            is_closed && !both.lane.is_replaying() && both.lane.position() == here
         };
         if let Some(mut both) = self.before.take_if(is_over) {
             both.lane.finish(&mut said.before);

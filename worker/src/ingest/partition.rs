@@ -16,6 +16,7 @@ use super::{IngestError, Shared, standstill};
 use crate::checkpoint::Keeper;
 use crate::progress::{CommittedProgress, encode};
 use crate::source::SourceError;
+pub(super) use emit::fence;
 use emit::program;
 
 /// Before a commit that cannot be left for later is tried again.

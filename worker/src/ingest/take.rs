@@ -9,7 +9,7 @@ use std::sync::Arc;
 use stream_core::{BeforeProgress, EventTime, Lane, Lanes, Offset, Partition, Point, Progress};
 
 use super::effects::{Commit, Ends, Now};
-use super::partition::{Owned, commit};
+use super::partition::{Owned, commit, fence};
 use super::{IngestError, Shared, loss};
 use crate::checkpoint::Keeper;
 use crate::checkpoint::manifest::{FORMAT, Identity};
@@ -38,13 +38,14 @@ impl Owned {
         let taken = progress(shared, partition, committed, ends.low, now);
         expect_same_topic(shared, partition, &taken, topic_id.as_deref())?;
         expect_known_meaning(shared, partition, &taken)?;
-        let mut taken = meaning(shared, partition, taken, is_new)?;
-        taken.progress.incarnation += 1;
-        if let Some(before) = &mut taken.before {
-            before.progress.incarnation = taken.progress.incarnation;
+        let mut taken = raised(taken, topic_id);
+        if begins(shared, partition, &taken, is_new)? {
+            if shared.broker.tenure(partition) != Some(tenure) {
+                return Err(lost());
+            }
+            taken = change(shared, partition, taken, is_new)?;
         }
-        taken.topic_id = topic_id.or(taken.topic_id);
-        (taken.revision, taken.idle) = (Some(shared.plan.revision), false);
+        taken.revision = Some(shared.plan.revision);
         let mut keeper = keeper(shared, partition, taken.topic_id.as_deref());
         let (mut resumed, mut from_checkpoint) = lanes(shared, partition, &taken, keeper.as_mut())?;
         if let Err(error) = expect_log(partition, &resumed.next_point(), taken.position(), ends) {
@@ -57,10 +58,11 @@ impl Owned {
             return Err(lost());
         }
         commit(shared, partition, &taken)?;
+        let incarnation = taken.progress.incarnation;
         tracing::info!(partition, from = from.offset.0, position = taken.position().0, "taken over");
         let mut owned = Self::start(shared, (partition, tenure), taken, resumed, keeper, now)?;
         owned.from_checkpoint = from_checkpoint;
-        owned.fence(shared)?;
+        fence(shared, partition, incarnation)?;
         owned.tell_losses(shared)?;
         owned.resend_decree(shared)?;
         Ok(owned)
@@ -86,29 +88,50 @@ fn progress(shared: &Shared, partition: i32, committed: Option<Commit>, low: Off
     })
 }
 
-/// The progress in the meaning that the pipeline has, and in the one before while that has windows left here.
+/// The same with a higher incarnation.
+fn raised(mut taken: CommittedProgress, topic_id: Option<String>) -> CommittedProgress {
+    taken.progress.incarnation += 1;
+    if let Some(before) = &mut taken.before {
+        before.progress.incarnation = taken.progress.incarnation;
+    }
+    taken.topic_id = topic_id.or(taken.topic_id);
+    taken.idle = false;
+    taken
+}
+
+/// Whether a change of meaning is known here for the first time, and the meaning before has windows left.
+fn begins(shared: &Shared, partition: i32, taken: &CommittedProgress, is_new: bool) -> Result<bool, IngestError> {
+    let revision = shared.plan.revision;
+    let Some(previous) = &shared.previous else {
+        let unknown = IngestError::UnknownMeaning { partition, revision };
+        return if taken.before.is_some() { Err(unknown) } else { Ok(false) };
+    };
+    let is_over = taken.revision == Some(revision) && !is_new;
+    let joins_later = is_new && shared.topology.joins(Partition(partition)) >= previous.change.until;
+    Ok(taken.before.is_none() && !is_over && !joins_later)
+}
+
+/// The progress in the meaning that the pipeline has, beside that in the one before.
 ///
 /// Where the new meaning begins is a fact of the log: before the first record of that log time none lies in a window that it remembers,
-/// unless further ahead than is allowed.
-fn meaning(
+/// unless further ahead than is allowed. Where it is first known is the end of the log once former owners are fenced: what
+/// they have said of records, and not committed, was said of records before that.
+fn change(
     shared: &Shared,
     partition: i32,
     taken: CommittedProgress,
     is_new: bool,
 ) -> Result<CommittedProgress, IngestError> {
-    let revision = shared.plan.revision;
-    let Some(previous) = &shared.previous else {
-        let unknown = IngestError::UnknownMeaning { partition, revision };
-        return if taken.before.is_some() { Err(unknown) } else { Ok(taken) };
-    };
-    let change = &previous.change;
-    let is_over = taken.revision == Some(revision) && !is_new;
-    let joins_later = is_new && shared.topology.joins(Partition(partition)) >= change.until;
-    if taken.before.is_some() || is_over || joins_later {
-        return Ok(taken);
+    let Some(previous) = &shared.previous else { return Ok(taken) };
+    let mut since = taken.progress.position;
+    if !is_new {
+        commit(shared, partition, &taken)?;
+        fence(shared, partition, taken.progress.incarnation)?;
+        shared.broker.flush()?;
+        since = since.max(shared.broker.ends(partition)?.high);
     }
-    let since = taken.progress.position;
-    let first = shared.broker.offset_at(partition, change.begins())?.min(since);
+    let change = &previous.change;
+    let first = shared.broker.offset_at(partition, change.begins())?.min(taken.progress.position);
     tracing::info!(partition, since = since.0, first = first.0, until = change.until.0, "another meaning begins");
     let progress = Progress { incarnation: taken.progress.incarnation, ..change.begin(first) };
     let before = Some(BeforeProgress { progress: taken.progress, since });

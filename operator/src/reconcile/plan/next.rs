@@ -13,10 +13,6 @@ use super::config::{Config, Stored};
 use super::{Facts, Held, SchemaVerdict};
 use crate::reconcile::validate::Valid;
 
-/// How long workers of the meaning before may live on after a boundary was decided, milliseconds: the pods are asked to end one after
-/// the other.
-const ENDING: i64 = 120_000;
-
 /// What the workers should run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next {
@@ -103,9 +99,7 @@ fn successor(valid: &Valid, running: &Config, facts: &Facts<'_>) -> Result<Epoch
     }
     if changes {
         let (size_ms, offset_ms) = (old.window.size.millis(), old.window.offset.millis());
-        // None of them may come so far that it closes a window behind the boundary.
-        let early = (ENDING - size_ms - old.source.watermark.delay.millis()).max(0);
-        let from = window_after(valid.plan.window, from + early - 1);
+        let from = window_after(valid.plan.window, from - 1);
         let until = on_both_grids(valid.plan.window, WindowPlan { size_ms, offset_ms }, from);
         epochs.previous = Some(PreviousMeaning { until, spec: old.clone() });
     }

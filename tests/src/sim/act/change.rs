@@ -32,8 +32,8 @@ impl Sim {
         let previous = previous.expect("the meanings differ");
         world.tally.count("change: a meaning was changed in mid-run");
         let (slots, begun) = Default::default();
-        let (since, over) = Default::default();
-        world.revised = Some(Revised { domain, previous, slots, begun, since, over });
+        let (since, entered, over) = Default::default();
+        world.revised = Some(Revised { domain, previous, slots, begun, since, entered, over });
     }
 
     /// Starts a worker that does not know of the change anew, with the new meaning.

@@ -49,9 +49,9 @@ impl<'a> Around<'a> {
         let change = &revised.previous.change;
         let joins = world.topology().joins(Partition(partition));
         let since = revised.since.get(&partition).copied();
-        let (first, joined) = match since {
-            Some(since) => {
-                let first = source.first_at(change.begins()).map_or(since, |first| first.min(since));
+        let (first, joined) = match revised.entered.get(&partition).copied() {
+            Some(entered) => {
+                let first = source.first_at(change.begins()).map_or(entered, |first| first.min(entered));
                 (first.0, change.begin(first).watermark)
             }
             None => (source.low, joins),

@@ -14,47 +14,53 @@ pub fn said_of(world: &World, revised: &Revised, partition: i32) -> (Vec<Emissio
         return (Vec::new(), said(&revised.domain, source, joins, &world.decrees(1, partition)));
     };
     let (mut before, mut now) = (Vec::new(), Vec::new());
-    let mut lanes = begin(world, revised, (partition, since), &mut before);
+    let entered = revised.entered[&partition];
+    let mut lanes = begin(world, revised, (partition, entered, since), &mut before);
     let mut say = |said: Said| {
         before.extend(said.before.items);
         now.extend(said.now.items);
     };
-    for (at, targets) in targets(world, partition, since) {
+    for (at, targets) in targets(world, partition, entered) {
         read(world, revised, source, &mut lanes, at, &mut say);
         say(lanes.decree(targets).expect("a decree").said);
     }
-    let end = source.entries.last().map_or(since.0, |last| last.offset + 1);
+    let end = source.entries.last().map_or(entered.0, |last| last.offset + 1);
     read(world, revised, source, &mut lanes, end, &mut say);
     (before, now)
 }
 
-/// The lanes where the change was first known; what the meaning before had said until then.
-fn begin(world: &World, revised: &Revised, (partition, since): (i32, Offset), said: &mut Vec<Emission>) -> Lanes {
+/// The lanes where there were two of them first; what the meaning before had said until then.
+fn begin(
+    world: &World,
+    revised: &Revised,
+    (partition, entered, since): (i32, Offset, Offset),
+    said: &mut Vec<Emission>,
+) -> Lanes {
     let (source, change) = (&world.sources[partition as usize], &revised.previous.change);
     let joins = world.topology().joins(Partition(partition));
     let start = Progress::join(Offset(source.low), joins);
     let mut lane = Lane::resume(world.domain.program.clone(), &start).expect("a lane");
     let both = world.decrees(1, partition);
-    let is_alone = |at: i64| at < since.0 || (at == since.0 && both.iter().all(|decree| decree.at != at));
+    let is_alone = |at: i64| at < entered.0 || (at == entered.0 && both.iter().all(|decree| decree.at != at));
     for decree in world.decrees(0, partition).iter().filter(|decree| is_alone(decree.at)) {
         said.extend(feed(&world.domain, source, &mut lane, decree.at).items);
         said.extend(lane.decree(EventTime(decree.to)).expect("a decree").emissions.items);
     }
-    said.extend(feed(&world.domain, source, &mut lane, since.0).items);
-    let first = source.first_at(change.begins()).map_or(since, |first| first.min(since));
+    said.extend(feed(&world.domain, source, &mut lane, entered.0).items);
+    let first = source.first_at(change.begins()).map_or(entered, |first| first.min(entered));
     let before = BeforeProgress { progress: lane.progress(), since };
     Lanes::resume(revised.domain.program.clone(), change.clone(), &change.begin(first), &before).expect("lanes")
 }
 
-/// The decrees that were made once the change was known, by position.
-fn targets(world: &World, partition: i32, since: Offset) -> Vec<(i64, Targets)> {
+/// The decrees that were made for both, by position.
+fn targets(world: &World, partition: i32, entered: Offset) -> Vec<(i64, Targets)> {
     let [before, now] = [0, 1].map(|meaning| world.decrees(meaning, partition));
     let in_both = now.iter().map(|decree| {
         let at = decree.at;
         let of_before = before.iter().find(|decree| decree.at == at).map_or(EventTime::NEVER, |it| EventTime(it.to));
         (at, Targets { before: of_before, now: EventTime(decree.to) })
     });
-    in_both.filter(|(at, _)| *at >= since.0).collect()
+    in_both.filter(|(at, _)| *at >= entered.0).collect()
 }
 
 /// Reads up to `until`.

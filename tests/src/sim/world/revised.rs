@@ -26,6 +26,8 @@ pub struct Revised {
     pub begun: BTreeSet<usize>,
     /// Where each partition's owner first knew of the change.
     pub since: BTreeMap<i32, Offset>,
+    /// Where each partition began to be read in both meanings.
+    pub entered: BTreeMap<i32, Offset>,
     /// Partitions on which the meaning before is over.
     pub over: BTreeSet<i32>,
 }
@@ -73,6 +75,7 @@ impl World {
             }
             return;
         };
+        revised.entered.entry(partition).or_insert(leaving.progress.position);
         let since = *revised.since.entry(partition).or_insert(leaving.since);
         if since != leaving.since || revised.over.contains(&partition) {
             self.broken

@@ -40,14 +40,6 @@ impl Owned {
         Ok(())
     }
 
-    /// Tells publish that lower incarnations are void.
-    pub(in crate::ingest) fn fence(&self, shared: &Shared) -> Result<(), IngestError> {
-        let revision = shared.plan.revision;
-        let before = shared.previous.as_ref().map_or(0, |previous| previous.plan.partials_partitions);
-        let outputs = 0..shared.plan.partials_partitions.max(before);
-        outputs.into_iter().try_for_each(|output| self.send(shared, output, revision, Content::Fence))
-    }
-
     pub(in crate::ingest) fn send(
         &self,
         shared: &Shared,
@@ -55,11 +47,21 @@ impl Owned {
         revision: i64,
         content: Content,
     ) -> Result<(), IngestError> {
-        let partition = self.partition;
-        let incarnation = self.committed.progress.incarnation;
-        let record = WireRecord { from: Sender { partition, incarnation, revision }, content };
-        shared.broker.send(output, &record)
+        let (partition, incarnation) = (self.partition, self.committed.progress.incarnation);
+        send(shared, output, Sender { partition, incarnation, revision }, content)
     }
+}
+
+/// Tells publish that lower incarnations are void.
+pub(in crate::ingest) fn fence(shared: &Shared, partition: i32, incarnation: u64) -> Result<(), IngestError> {
+    let revision = shared.plan.revision;
+    let before = shared.previous.as_ref().map_or(0, |previous| previous.plan.partials_partitions);
+    let mut outputs = 0..shared.plan.partials_partitions.max(before);
+    outputs.try_for_each(|output| send(shared, output, Sender { partition, incarnation, revision }, Content::Fence))
+}
+
+fn send(shared: &Shared, output: u32, from: Sender, content: Content) -> Result<(), IngestError> {
+    shared.broker.send(output, &WireRecord { from, content })
 }
 
 /// The meaning before, if that is the one that is asked for.
