@@ -84,6 +84,7 @@ pub const EXPECTED: &[&str] = &[
     "loss: a marked window lacks nothing",
     "loss: a marked window is another than the whole log gives",
     "loss: a partition went on without records before they were read",
+    "loss: a partition went on without records in the middle of a change",
     "loss: a partition went on without records that had been read",
     "loss: a window of which nothing is left has no file",
     "loss: a window beside a loss is whole",

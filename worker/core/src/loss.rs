@@ -73,6 +73,15 @@ impl Progress {
         }
     }
 
+    /// The same for a meaning that begins on a log of which the meaning before had needed records before `low`: nobody can say which of
+    /// those its own windows would hold.
+    #[must_use]
+    pub fn begun_without(self, before: &Self, low: Offset, program: &Program) -> Self {
+        let (from, position, after) = (before.anchor.offset, before.position, program.windows.floor(self.watermark));
+        let loss = Loss { from, to: low, position, after, until: None, over: false };
+        Self { losses: vec![loss], ..self }
+    }
+
     /// The watermark up to which seals have been sent: a decree that is pending may not have been told.
     fn sealed_watermark(&self, program: &Program) -> EventTime {
         if !self.decree_pending {

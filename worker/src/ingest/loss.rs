@@ -13,12 +13,14 @@ use super::{IngestError, Shared};
 use crate::progress::CommittedProgress;
 use crate::wire::loss_body;
 
-/// What is gone on with, if the log has lost its beginning and that is allowed.
+/// What is gone on with, if the log has lost its beginning and that is allowed; where the meaning `begins`, the new one has nothing yet that
+/// would tell what it lacks.
 pub(super) fn without(
     shared: &Shared,
     partition: i32,
     taken: &CommittedProgress,
     ends: Ends,
+    begins: bool,
     error: IngestError,
 ) -> Result<CommittedProgress, IngestError> {
     let is_gone = matches!(error, IngestError::SourceDataLost { .. }) && taken.position() <= ends.high;
@@ -33,7 +35,11 @@ pub(super) fn without(
         progress: rest(&before.progress, &previous.change.before),
         since: before.since,
     });
-    let left = CommittedProgress { progress: rest(&taken.progress, &shared.program), before, ..taken.clone() };
+    let mut progress = rest(&taken.progress, &shared.program);
+    if let Some(before) = taken.before.as_ref().filter(|_| begins && progress.losses.is_empty()) {
+        progress = progress.begun_without(&before.progress, ends.low, &shared.program);
+    }
+    let left = CommittedProgress { progress, before, ..taken.clone() };
     if let Some(loss) = left.first().losses.last() {
         tracing::warn!(partition, reason = "SourceDataLost", "{}", words(partition, loss));
     }

@@ -39,7 +39,8 @@ impl Owned {
         expect_same_topic(shared, partition, &taken, topic_id.as_deref())?;
         expect_known_meaning(shared, partition, &taken)?;
         let mut taken = raised(taken, topic_id);
-        if begins(shared, partition, &taken, is_new)? {
+        let begins = begins(shared, partition, &taken, is_new)?;
+        if begins {
             if shared.broker.tenure(partition) != Some(tenure) {
                 return Err(lost());
             }
@@ -49,7 +50,7 @@ impl Owned {
         let mut keeper = keeper(shared, partition, taken.topic_id.as_deref());
         let (mut resumed, mut from_checkpoint) = lanes(shared, partition, &taken, keeper.as_mut())?;
         if let Err(error) = expect_log(partition, &resumed.next_point(), taken.position(), ends) {
-            taken = loss::without(shared, partition, &taken, ends, error)?;
+            taken = loss::without(shared, partition, &taken, ends, begins, error)?;
             (resumed, from_checkpoint) = lanes(shared, partition, &taken, keeper.as_mut())?;
             expect_log(partition, &resumed.next_point(), taken.position(), ends)?;
         }

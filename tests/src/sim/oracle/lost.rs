@@ -37,7 +37,7 @@ pub fn differ(world: &mut World, whole: &BTreeMap<String, Vec<u8>>) {
         world.tally.count(match (found, wanted) {
             _ if stays_open => "loss: nothing is left that would close a window",
             _ if marks.is_empty() => "loss: a window beside a loss is whole",
-            (Some((.., found)), Some((.., wanted))) if found.rows == wanted.rows => {
+            (Some((.., found)), Some((.., wanted))) if found.rows.columns() == wanted.rows.columns() => {
                 "loss: a marked window lacks nothing"
             }
             (Some(_), _) => "loss: a marked window is another than the whole log gives",
@@ -70,6 +70,8 @@ fn partition_of(path: &str) -> Option<i32> {
 
 /// What the seal names of a window, of each partition, that was the first to close it.
 fn marks(world: &World, (output, start, end): Place) -> Vec<Lost> {
+    let new = world.revised.as_ref().filter(|_| world.is_new(start)).map(|revised| &revised.domain);
+    let meaning = new.unwrap_or(&world.domain).plan.revision;
     let mut owners: BTreeMap<i32, (u64, i64)> = BTreeMap::new();
     let mut marks = Vec::new();
     for record in world.outputs[output as usize].iter().filter_map(|value| Record::decode(value).ok()) {
@@ -77,7 +79,7 @@ fn marks(world: &World, (output, start, end): Place) -> Vec<Lost> {
         let (owner, sealed) = owners.entry(partition).or_insert((0, i64::MIN));
         match record.content {
             Content::Fence => *owner = incarnation.max(*owner),
-            Content::Seal(SealBody { until, lost, .. }) if incarnation >= *owner => {
+            Content::Seal(SealBody { until, lost, .. }) if incarnation >= *owner && record.from.revision == meaning => {
                 if *sealed < end && end <= until {
                     let concerns =
                         |after: i64, until: Option<i64>| end > after && until.is_none_or(|until| start < until);
@@ -94,8 +96,8 @@ fn marks(world: &World, (output, start, end): Place) -> Vec<Lost> {
 }
 
 /// Whether a partition that has lost something has not closed a window: without a valid record it has no watermark.
-fn stays_open(world: &World, (output, _, end): Place) -> bool {
-    let sealed = |partition: i32| world.sealed.get(&(output as usize, partition, false));
+fn stays_open(world: &World, (output, start, end): Place) -> bool {
+    let sealed = |partition: i32| world.sealed.get(&(output as usize, partition, world.is_new(start)));
     world.lost.keys().any(|partition| sealed(*partition).is_none_or(|sealed| *sealed < end))
 }
 
@@ -115,7 +117,8 @@ pub fn excused<'a>(world: &World, windows: impl Iterator<Item = &'a model::Windo
 /// only where an owner told more than it committed before the next one went on.
 pub fn check_cover(world: &mut World, reports: &[Report]) {
     let mut broken = Vec::new();
-    for (partition, losses) in &world.lost {
+    // Around a change of meaning the batches of both overlap.
+    for (partition, losses) in world.lost.iter().filter(|_| world.revised.is_none()) {
         let went_without = |offset: i64, loss: &Loss| loss.from.0 <= offset && offset < loss.to.0.max(loss.position.0);
         for entry in &world.sources[*partition as usize].entries {
             let holds = |report: &&Report| {

@@ -60,6 +60,9 @@ impl World {
         for loss in new {
             let what = if loss.unread() > 0 { "before they were read" } else { "that had been read" };
             self.tally.count(&format!("loss: a partition went on without records {what}"));
+            if self.is_changing() {
+                self.tally.count("loss: a partition went on without records in the middle of a change");
+            }
             self.lost.entry(partition).or_default().push(loss);
         }
     }
@@ -111,7 +114,8 @@ impl World {
             }
         }
         self.note_decrees(partition, &now);
-        self.note_losses(partition, &now.progress);
+        let of_before = now.before.iter().map(|before| &before.progress);
+        of_before.chain([&now.progress]).for_each(|progress| self.note_losses(partition, progress));
         self.group.commits.insert(partition, commit.clone());
     }
 }
