@@ -48,12 +48,13 @@ impl Owned {
         }
         taken.revision = Some(shared.plan.revision);
         let mut keeper = keeper(shared, partition, taken.topic_id.as_deref());
-        let (mut resumed, mut from_checkpoint) = lanes(shared, partition, &taken, keeper.as_mut())?;
-        if let Err(error) = expect_log(partition, &resumed.next_point(), taken.position(), ends) {
-            taken = loss::without(shared, partition, &taken, ends, begins, error)?;
-            (resumed, from_checkpoint) = lanes(shared, partition, &taken, keeper.as_mut())?;
-            expect_log(partition, &resumed.next_point(), taken.position(), ends)?;
-        }
+        let (resumed, from_checkpoint) = match on_log(shared, partition, &taken, keeper.as_mut(), ends) {
+            Err(error) => {
+                taken = loss::without(shared, partition, &taken, ends, begins, error)?;
+                on_log(shared, partition, &taken, keeper.as_mut(), ends)?
+            }
+            Ok(resumed) => resumed,
+        };
         let from = resumed.next_point();
         if shared.broker.tenure(partition) != Some(tenure) {
             return Err(lost());
@@ -159,6 +160,19 @@ fn lanes(
     let lane = loaded.map_or_else(|| Lane::resume(program, &taken.progress), Ok)?;
     let begun = shared.previous.as_ref().map_or(EventTime::NEVER, |previous| previous.change.until);
     Ok((lane.with_windows_from(begun).into(), from_checkpoint))
+}
+
+/// The same, if the log holds what they need.
+fn on_log(
+    shared: &Shared,
+    partition: i32,
+    taken: &CommittedProgress,
+    keeper: Option<&mut Keeper>,
+    ends: Ends,
+) -> Result<(Lanes, bool), IngestError> {
+    let (lanes, from_checkpoint) = lanes(shared, partition, taken, keeper)?;
+    expect_log(partition, &lanes.next_point(), taken.position(), ends)?;
+    Ok((lanes, from_checkpoint))
 }
 
 /// Whether this worker can carry out what is open. One of an earlier meaning, which has come back or has not been replaced yet, leaves
