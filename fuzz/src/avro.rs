@@ -1,7 +1,7 @@
 //! Avro bodies: a record is a row or a reason, by its own bytes alone; its neighbours stay what they are.
 
 use crate::record::Held;
-use crate::seeds;
+use crate::sale::{framed, nested_sale, sale};
 use crate::world::{NESTED, REVENUE, World};
 
 /// The first byte chooses the reader (bit 0), the writer (bit 1) and the place of the record; the rest is the Avro body.
@@ -36,11 +36,6 @@ pub fn probe(data: &[u8]) {
 
 fn good(world: &World, number: i64) -> Held {
     let flat = std::ptr::eq(world, &raw const *REVENUE);
-    let body = if flat { seeds::sale(number, "eu", 1_999) } else { seeds::nested_sale(number) };
+    let body = if flat { sale(number, "eu", 1_999) } else { nested_sale(number) };
     framed(1, &body, number)
-}
-
-/// A record with the prefix of schema `id`.
-pub(crate) fn framed(id: u8, body: &[u8], offset: i64) -> Held {
-    Held { offset, value: Some([&[0, 0, 0, 0, id], body].concat()), header: None }
 }

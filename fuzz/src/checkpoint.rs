@@ -9,8 +9,7 @@ use worker::checkpoint::manifest::{FORMAT, Identity, Manifest};
 use worker::checkpoint::{Keeper, Volume};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::avro::framed;
-use crate::seeds::sale;
+use crate::sale::{framed, sale};
 use crate::world::REVENUE;
 use crate::{joined, pieces};
 

@@ -12,6 +12,7 @@ pub mod partial;
 pub mod progress;
 mod record;
 pub mod report;
+mod sale;
 pub mod seeds;
 mod world;
 

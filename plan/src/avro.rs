@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use arrow_avro::reader::ReaderBuilder;
 use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaStore};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::{DataType, FieldRef, SchemaRef};
 use datafusion_common::DFSchema;
 use serde_json::Value;
 
@@ -84,7 +84,7 @@ impl Fields {
     /// when it defines a type that a kept one refers to.
     ///
     /// # Errors
-    /// arrow-avro's, in words.
+    /// arrow-avro's, in words, or what it would say of every record.
     pub(crate) fn project(&self, used: &BTreeSet<String>) -> Result<(String, SchemaRef), String> {
         let mut json = self.json.clone();
         if let Some(fields) = json["fields"].as_array_mut() {
@@ -97,7 +97,13 @@ impl Fields {
         }
         let text = json.to_string();
         let arrow = arrow_of(&self.text, &text)?;
-        Ok((text, arrow))
+        let nulls = |field: &FieldRef| null_below(field.data_type(), field.name());
+        match arrow.fields().iter().find_map(nulls) {
+            Some(path) => Err(format!(
+                "'{path}' can be nothing but null; allowed is null beside another type, for example [\"null\", \"string\"]"
+            )),
+            None => Ok((text, arrow)),
+        }
     }
 }
 
@@ -159,6 +165,27 @@ fn arrow_of(writer: &str, reader: &str) -> Result<SchemaRef, String> {
         .build_decoder()
         .map_err(|error| error.to_string())?;
     Ok(decoder.schema())
+}
+
+/// Where a value holds another one whose type is null: arrow-avro makes a column of it that must not be null, so no record would decode.
+fn null_below(kind: &DataType, path: &str) -> Option<String> {
+    let held = |name: &str, held: &DataType| {
+        let path = format!("{path}{name}");
+        if held.is_null() { Some(path) } else { null_below(held, &path) }
+    };
+    match kind {
+        DataType::Struct(fields) => {
+            fields.iter().find_map(|field| held(&format!(".{}", field.name()), field.data_type()))
+        }
+        DataType::List(item) => held("[]", item.data_type()),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(entry) => entry.last().and_then(|value| held("{}", value.data_type())),
+            _ => None,
+        },
+        // A branch of a union may be null.
+        DataType::Union(branches, _) => branches.iter().find_map(|(_, branch)| null_below(branch.data_type(), path)),
+        _ => None,
+    }
 }
 
 /// The byte that `serde_json` stopped at (its columns count bytes from 1).

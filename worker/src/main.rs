@@ -47,6 +47,10 @@ struct Arguments {
     /// The folder for checkpoints, on a volume that outlives the pod. Without it every restart rebuilds from Kafka.
     #[arg(long, env = "SLUICE_CHECKPOINTS")]
     checkpoints: Option<PathBuf>,
+    /// Seconds for which the reports of a closed day stay beside the file that replaces them: more than a reader takes to list
+    /// their folder.
+    #[arg(long, env = "SLUICE_LINGER", default_value_t = 60)]
+    linger: u64,
     /// Most seconds that stopping may take: fewer than those after which the process would be killed.
     #[arg(long, env = "SLUICE_GRACE", default_value_t = 25)]
     grace: u64,
@@ -101,6 +105,7 @@ fn run(arguments: &Arguments, plan: Plan, epochs: Epochs) -> anyhow::Result<()> 
         epochs,
         schemas: arguments.schemas.clone(),
         checkpoints: arguments.checkpoints.clone(),
+        linger: Duration::from_secs(arguments.linger),
         ..Config::new(Arc::new(plan), &arguments.name)
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -10,6 +10,7 @@ use schemas::report::Ledger;
 use schemas::wire::{RuleBody, SampleBody};
 use stream_core::{Emission, Emissions, EventTime, Fetch, Lane, Offset, Point, Program, Progress};
 use thiserror::Error;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::decode::{DecodeError, Decoder, Framed, LogClock, WriterSchemas};
 use crate::ingest::words;
@@ -178,6 +179,32 @@ impl Findings {
         self.samples.extend(samples);
     }
 
+    /// At most so many examples of violations, by rule in the manifest's order: as many of each rule as there are, and of its partitions,
+    /// as far as it goes. Which ones is drawn by a hash, so the same records give the same examples.
+    pub fn examples(&self, most: usize) -> Vec<&Sampled> {
+        let mut groups: BTreeMap<(usize, i32), BTreeMap<u128, &Sampled>> = BTreeMap::new();
+        for sampled in &self.samples {
+            let Sampled { partition, sample } = sampled;
+            let rule = self.rules.iter().position(|rule| rule.name == sample.rule).unwrap_or(self.rules.len());
+            let drawn = format!("{partition} {} {} {:?}", sample.offset, sample.rule, sample.field);
+            groups.entry((rule, *partition)).or_default().insert(xxh3_128(drawn.as_bytes()), sampled);
+        }
+        // Of each rule the first of every partition, then the second; of these the first of every rule, then the second.
+        let mut of_rules: BTreeMap<usize, BTreeMap<(usize, u128), &Sampled>> = BTreeMap::new();
+        for ((rule, _), group) in groups {
+            let ranked = group.into_iter().enumerate().map(|(rank, (drawn, sampled))| ((rank, drawn), sampled));
+            of_rules.entry(rule).or_default().extend(ranked);
+        }
+        let ranked = of_rules.into_iter().flat_map(|(rule, samples)| {
+            samples.into_values().enumerate().map(move |(rank, sampled)| (rank, rule, sampled))
+        });
+        let mut chosen: Vec<_> = ranked.collect();
+        chosen.sort_by_key(|(rank, rule, _)| (*rank, *rule));
+        chosen.truncate(most);
+        chosen.sort_by_key(|(_, rule, sampled)| (*rule, sampled.partition, sampled.sample.offset));
+        chosen.into_iter().map(|(.., sampled)| sampled).collect()
+    }
+
     /// How many records would be refused for each reason and rule.
     pub fn grouped(&self) -> BTreeMap<(&'static str, Option<&str>), u64> {
         let mut groups = BTreeMap::new();
@@ -185,5 +212,52 @@ impl Findings {
             *groups.entry((objection.reason, objection.rule.as_deref())).or_default() += 1;
         }
         groups
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_are_of_every_rule_and_partition() {
+        let rule = |name: &str| RuleBody {
+            name: name.to_owned(),
+            fingerprint: String::new(),
+            evaluated: 0,
+            violations: 0,
+            skipped: 0,
+        };
+        let example = |rule: &str, partition: i32, offset: i64| Sampled {
+            partition,
+            sample: SampleBody { rule: rule.to_owned(), offset, event_id: None, field: None, value: None },
+        };
+        let all = |rule: &'static str, partition: i32, count: i64| {
+            (0..count).map(move |offset| example(rule, partition, offset))
+        };
+        // Partition 0 was read first and has most; one rule is broken twice.
+        let samples =
+            all("often", 0, 500).chain(all("seldom", 1, 2)).chain(all("often", 1, 40)).chain(all("often", 2, 3));
+        let findings =
+            Findings { rules: vec![rule("often"), rule("seldom")], samples: samples.collect(), ..Findings::default() };
+        let shown = |most: usize| {
+            let mut counts: BTreeMap<(&str, i32), usize> = BTreeMap::new();
+            for Sampled { partition, sample } in findings.examples(most) {
+                *counts.entry((&sample.rule, *partition)).or_default() += 1;
+            }
+            counts
+                .into_iter()
+                .map(|((rule, partition), count)| format!("{rule} {partition}: {count}"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shown(8), ["often 0: 2", "often 1: 2", "often 2: 2", "seldom 1: 2"]);
+        assert_eq!(shown(20), ["often 0: 8", "often 1: 7", "often 2: 3", "seldom 1: 2"]);
+        assert_eq!(shown(1000), ["often 0: 500", "often 1: 40", "often 2: 3", "seldom 1: 2"]);
+        assert_eq!((shown(0).len(), findings.examples(2).len()), (0, 2));
+        // Whatever was read first, the same ones; and not the first of each partition.
+        let mut turned = findings.clone();
+        turned.samples.reverse();
+        assert_eq!(turned.examples(20), findings.examples(20));
+        assert!(findings.examples(20).iter().any(|sampled| sampled.sample.offset > 100));
     }
 }

@@ -63,6 +63,9 @@ pub struct Config {
     pub http: Option<SocketAddr>,
     /// The folder in which writer schemas are kept over restarts; without one the registry is asked again.
     pub schemas: Option<PathBuf>,
+    /// How long the reports of a closed day stay beside the file that replaces them: longer than a reader takes to list the folder.
+    /// The end of a bounded run does not wait for it.
+    pub linger: Duration,
 }
 
 impl Config {
@@ -86,6 +89,7 @@ impl Config {
             epochs: Epochs::default(),
             http: None,
             schemas: None,
+            linger: Duration::from_mins(1),
         }
     }
 }
@@ -221,6 +225,7 @@ impl Tasks {
             status: status.clone(),
             stop: stop.clone(),
             quality: quality.clone(),
+            linger: config.linger,
             finish: finished,
         };
         let publisher = config.publishes.then(|| PublishTask::new(publisher)).transpose()?;

@@ -76,13 +76,18 @@ fn document(node: &Node, source: &Source) -> Document {
     }
     let manifest: AnalyticsPipeline = match serde_json::from_value(shape.value) {
         Ok(manifest) => manifest,
-        Err(error) => return broken(vec![Problem::new(codes::TYPE, Path::default(), error.to_string())]),
+        Err(error) if shape.problems.is_empty() => {
+            return broken(vec![Problem::new(codes::TYPE, Path::default(), error.to_string())]);
+        }
+        Err(_) => return broken(shape.problems),
     };
     match Plan::compile(&manifest) {
         Ok(plan) if shape.problems.is_empty() => Document::Pipeline(Box::new(Pipeline { manifest, plan })),
         Ok(_) => broken(shape.problems),
         Err(Problems(meaning)) => {
-            let told = meaning.into_iter().filter(|problem| !explained(problem, &shape.problems));
+            let told = meaning
+                .into_iter()
+                .filter(|problem| !explained(problem, &shape.problems) && !is_doubtful(problem, &shape.stand_ins));
             broken(told.chain(shape.problems.iter().cloned()).collect())
         }
     }
@@ -100,4 +105,13 @@ fn other_kind(node: &Node) -> Option<String> {
 fn explained(problem: &Problem, unknown: &[Problem]) -> bool {
     let parent = |path: &Path| -> Vec<Segment> { path.0[..path.0.len().saturating_sub(1)].to_vec() };
     unknown.iter().any(|unknown| problem.path.0 == parent(&unknown.path))
+}
+
+/// Whether a problem may go away with the scalars that others stand in for: it is about one of them, or about how several
+/// settings fit together.
+fn is_doubtful(problem: &Problem, stand_ins: &[Path]) -> bool {
+    use plan::codes::{ALTERNATIVES, EMPTY, RANGE, REPLICAS, SECURITY, WINDOW};
+    let compares = [ALTERNATIVES, EMPTY, RANGE, REPLICAS, SECURITY, WINDOW].contains(&problem.code);
+    let is_about = |path: &Path| problem.path.0.starts_with(&path.0) || path.0.starts_with(&problem.path.0);
+    !stand_ins.is_empty() && compares || stand_ins.iter().any(is_about)
 }

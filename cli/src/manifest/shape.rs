@@ -18,14 +18,16 @@ pub struct Shape {
     pub problems: Vec<Problem>,
     /// The manifest without unknown fields.
     pub value: Value,
-    /// Whether the value can be read in spite of the problems: only unknown fields stood in the way.
+    /// Whether the value can be read in spite of the problems: only unknown fields and wrong scalars stood in the way.
     pub readable: bool,
+    /// Where the value holds something else than what was written, which cannot be read.
+    pub stand_ins: Vec<Path>,
 }
 
 impl Shape {
     /// Checks a document.
     pub fn of(document: &Node) -> Self {
-        let mut shape = Self { problems: Vec::new(), value: Value::Null, readable: true };
+        let mut shape = Self { problems: Vec::new(), value: Value::Null, readable: true, stand_ins: Vec::new() };
         shape.value = shape.node(document, Form::pipeline(), &Path::default());
         shape
     }
@@ -42,10 +44,10 @@ impl Shape {
             }
             Content::Scalar(scalar) => {
                 let value = scalar.value();
-                if let Some(problem) = wrong_scalar(&value, &scalar.text, form, path) {
-                    self.refuse(problem);
+                match wrong_scalar(&value, &scalar.text, form, path) {
+                    Some(problem) => self.stand_in(problem, &scalar.text, form, path),
+                    None => value,
                 }
-                value
             }
             Content::Map(_) => self.refuse_kind(form, path, "a mapping"),
             Content::List(_) => self.refuse_kind(form, path, "a list"),
@@ -86,6 +88,29 @@ impl Shape {
             }
         }
         Value::Object(value)
+    }
+
+    /// Something that can be read in the place of a wrong scalar, so that the rest can be judged.
+    fn stand_in(&mut self, problem: Problem, text: &str, form: Form, path: &Path) -> Value {
+        let (kinds, words) = (form.kinds(), form.words());
+        let value = match words.first() {
+            Some(first) => Value::from(nearest(text, words.iter().copied()).unwrap_or(first)),
+            None if form.is_duration() => Value::from("1m"),
+            None if kinds.text => Value::from("x"),
+            None if kinds.boolean => Value::from(false),
+            None if kinds.whole => {
+                let (least, most) = form.bounds();
+                i64::try_from(1.clamp(least, most)).map_or(Value::Null, Value::from)
+            }
+            None => Value::Null,
+        };
+        if value.is_null() {
+            self.refuse(problem);
+        } else {
+            self.problems.push(problem);
+            self.stand_ins.push(path.clone());
+        }
+        value
     }
 
     fn refuse(&mut self, problem: Problem) {

@@ -86,3 +86,72 @@ fn folded_text_is_located_by_its_letters() {
     assert_eq!(at("a", 14..18), ("four", 27));
     assert_eq!(at("b", 4..7), ("two", 42));
 }
+
+#[test]
+fn a_scalar_that_cannot_be_read_hides_no_problem_of_meaning() {
+    let quickstart = include_str!("../../../examples/revenue-5m.yaml");
+    let edited = |edits: &[(&str, &str)]| {
+        let text = edits.iter().fold(quickstart.to_owned(), |text, (from, to)| {
+            assert!(text.contains(from), "'{from}' is not in the example");
+            text.replacen(from, to, 1)
+        });
+        let codes = |line: String| line.split(' ').skip(1).take(2).collect::<Vec<_>>().join(" ");
+        findings(&text).into_iter().map(codes).collect::<Vec<_>>()
+    };
+    let meaning = [("sum(amount)", "sum(amunt)"), ("field: currency", "field: curency")];
+    let expected = ["SL0203 spec.quality.rules[3].field", "SL0302 spec.measures[0].expression"];
+    assert_eq!(edited(&meaning), expected);
+    for (scalar, found) in [
+        (("interval: 1m", "interval: 1 minute"), "SL0005 spec.quality.batch.interval"),
+        (("delay: 10m", "delay: 10"), "SL0005 spec.source.watermark.delay"),
+        (("size: 5m", "size: yes"), "SL0004 spec.window.size"),
+        (("partitions: 3", "partitions: \"3\""), "SL0004 spec.source.topic.partitions"),
+        (("eventTime: event_time", "eventTime: 5"), "SL0004 spec.source.eventTime"),
+        (("onViolation: Report", "onViolation: report"), "SL0005 spec.quality.rules[5].onViolation"),
+        (("{name: revenue-5m}", "{name: 5}"), "SL0004 metadata.name"),
+        (("critical: 50000", "critical: high"), "SL0004 spec.quality.rules[2].threshold.critical"),
+    ] {
+        assert_eq!(edited(&[scalar]), [found], "alone");
+        let mut both = edited(&[&[scalar][..], &meaning].concat());
+        both.retain(|line| line != found);
+        assert_eq!(both, expected, "beside {found}");
+    }
+}
+
+/// Pointers to all scalars below a value.
+fn scalars(value: &serde_json::Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.iter().for_each(|(key, value)| scalars(value, &format!("{at}/{key}"), found));
+        }
+        serde_json::Value::Array(items) => {
+            items.iter().enumerate().for_each(|(key, value)| scalars(value, &format!("{at}/{key}"), found));
+        }
+        _ => found.push(at.to_owned()),
+    }
+}
+
+#[test]
+fn what_stands_in_for_a_scalar_causes_no_problem_elsewhere() {
+    let quickstart = include_str!("../../../examples/revenue-5m.yaml");
+    let Some(Document::Pipeline(pipeline)) = read(&Source::new("p.yaml", quickstart)).pop() else {
+        panic!("a manifest")
+    };
+    let manifest = serde_json::to_value(&pipeline.manifest).expect("JSON");
+    let (mut pointers, mut wrong, mut tried) = (Vec::new(), Vec::new(), 0);
+    scalars(&manifest, "", &mut pointers);
+    for pointer in &pointers {
+        for value in [serde_json::json!(true), serde_json::json!(5), serde_json::json!("5x"), serde_json::json!(-1)] {
+            let mut manifest = manifest.clone();
+            *manifest.pointer_mut(pointer).expect("it was found") = value.clone();
+            let found = findings(&manifest.to_string());
+            if found.iter().any(|line| line.contains(" SL0004 ") || line.contains(" SL0005 ")) {
+                tried += 1;
+                if found.len() != 1 {
+                    wrong.push(format!("{pointer} is {value}: {found:#?}"));
+                }
+            }
+        }
+    }
+    assert!(tried > 100 && wrong.is_empty(), "{tried} tried: {}", wrong.join("\n"));
+}

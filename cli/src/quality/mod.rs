@@ -38,7 +38,7 @@ enum Verb {
         /// How far back, by the records' log time
         #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
         last: i64,
-        /// Most examples of violations that are shown
+        /// Most examples of violations that are shown, of every rule and partition
         #[arg(long, default_value_t = 20)]
         samples: usize,
     },
@@ -152,7 +152,7 @@ fn tell(plan: &Plan, findings: &Findings, since: i64, samples: usize, out: &mut 
     if let Some(Stopped { partition, offset, rule }) = &findings.stopped {
         writeln!(out, "partition {partition} would stop before offset {offset}, which breaks rule '{rule}'")?;
     }
-    for sampled in findings.samples.iter().take(samples) {
+    for sampled in findings.examples(samples) {
         writeln!(out, "{}", sample_line(plan, sampled))?;
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! A store as DuckDB sees it: views over plain recursive globs.
 //!
 //! Keeps true: nothing outside of the store is read but what the SQL names, nothing is downloaded, and no column comes
-//! from a folder's name (a row means the same wherever its file lies).
+//! from a folder's name (a row means the same wherever its file lies). A running pipeline puts reports of a day into one file:
+//! rows are shown once meanwhile, and files that go away are no error.
 
 use std::path::{Path, PathBuf};
 
@@ -77,8 +78,8 @@ impl Store {
             let sql = format!(
                 "create view {view} as select {columns} from read_parquet('{glob}', union_by_name = true, hive_partitioning = false)"
             );
-            let failed = |error| StoreError::MakeView { view, folder: folder.to_owned(), message: told(error) };
-            duckdb.execute_batch(&sql).map_err(failed)?;
+            let failed = |message| StoreError::MakeView { view, folder: folder.to_owned(), message };
+            persist(|| duckdb.execute_batch(&sql)).map_err(failed)?;
         }
         if missing.len() == VIEWS.len() {
             return Err(StoreError::Empty(folder.to_owned()));
@@ -91,13 +92,15 @@ impl Store {
     /// # Errors
     /// DuckDB's, with a hint when a view is not there for want of files.
     pub fn batches(&self, sql: &str) -> Result<Vec<RecordBatch>, StoreError> {
-        let failed = |error| StoreError::Run { message: told(error), hint: self.hint(sql) };
-        let mut statement = self.duckdb.prepare(sql).map_err(failed)?;
-        let mut batches: Vec<RecordBatch> = statement.query_arrow([]).map_err(failed)?.collect();
-        if batches.is_empty() {
-            batches.push(RecordBatch::new_empty(statement.schema()));
-        }
-        Ok(batches)
+        let run = || {
+            let mut statement = self.duckdb.prepare(sql)?;
+            let mut batches: Vec<RecordBatch> = statement.query_arrow([])?.collect();
+            if batches.is_empty() {
+                batches.push(RecordBatch::new_empty(statement.schema()));
+            }
+            Ok(batches)
+        };
+        persist(run).map_err(|message| StoreError::Run { message, hint: self.hint(sql) })
     }
 
     /// Runs one statement and gives its rows as text.
@@ -144,6 +147,19 @@ fn has_parquet(folder: &Path) -> bool {
         }
     }
     folders.iter().any(|folder| has_parquet(folder))
+}
+
+/// Does it again when a file has gone that was listed: reports of a day that is one file now. What is listed then does not have it.
+pub(super) fn persist<T>(mut action: impl FnMut() -> Result<T, duckdb::Error>) -> Result<T, String> {
+    let mut before = None;
+    loop {
+        match action().map_err(told) {
+            Err(message) if message.contains("No such file or directory") && before.as_ref() != Some(&message) => {
+                before = Some(message);
+            }
+            done => return done,
+        }
+    }
 }
 
 fn failed_to_start(error: duckdb::Error) -> StoreError {

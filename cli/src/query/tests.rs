@@ -91,3 +91,26 @@ fn nothing_there_is_said_clearly() {
     let chain = format!("{:#}", anyhow::Error::from(wrong));
     assert!(!chain.contains("Unknown error code"), "{chain}");
 }
+
+#[test]
+fn what_fails_for_a_file_that_has_gone_is_done_again_unless_the_file_is_listed_still() {
+    let gone = |file: &str| format!("IO Error: Cannot open file \"{file}\": No such file or directory");
+    let (a, b, other) = (gone("a.parquet"), gone("b.parquet"), "IO Error: No space left on device".to_owned());
+    for (failures, tries, expected) in [
+        (vec![], 1, Ok(())),
+        (vec![a.clone(), b.clone()], 3, Ok(())),
+        (vec![a.clone(), b.clone(), b.clone()], 3, Err(b)),
+        (vec![a.clone(), other.clone()], 2, Err(other.clone())),
+        (vec![other.clone()], 1, Err(other)),
+    ] {
+        let mut left = failures.iter();
+        let mut tried = 0;
+        let done = store::persist(|| {
+            tried += 1;
+            let failed =
+                |message: &String| duckdb::Error::DuckDBFailure(duckdb::ffi::Error::new(1), Some(message.clone()));
+            left.next().map_or(Ok(()), |message| Err(failed(message)))
+        });
+        assert_eq!((done, tried), (expected, tries), "{failures:?}");
+    }
+}

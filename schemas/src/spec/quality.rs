@@ -93,8 +93,8 @@ fn ten() -> u32 {
         "allowed is at least 'rollUpAfter'"),
 ]))]
 pub struct Reports {
-    /// The files of a day become one when every partition has reported a batch that is this much later than the day's end. A partition
-    /// that reports nothing is waited for for seven days.
+    /// The files of a day become one when every partition is this much later than the day's end, by the batches that it has reported
+    /// or, where it is silent, by the windows that it has sealed.
     #[serde(default = "one_day")]
     pub roll_up_after: Duration,
     /// Days that ended this long ago are removed. At least `rollUpAfter`. Absent: never.

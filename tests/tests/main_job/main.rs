@@ -4,6 +4,7 @@
 mod bytes;
 mod changed;
 mod checkpoints;
+mod days;
 mod evolution;
 mod gone;
 mod job;

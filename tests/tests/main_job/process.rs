@@ -35,7 +35,8 @@ impl Process {
         })
     }
 
-    fn start_with(
+    /// Starts it with more arguments, and returns when its HTTP answers.
+    pub fn start_with(
         name: &str,
         manifest: &AnalyticsPipeline,
         folder: &Path,

@@ -14,7 +14,6 @@ use crate::error::Error;
 use crate::evaluate::{evaluate, evaluate_boolean, known_true};
 use crate::fetch::Fetch;
 use crate::groups::GroupIndex;
-use crate::lane::Lane;
 use crate::program::{Check, Consequence, Program, Rule};
 use crate::units::{EventTime, Offset};
 
@@ -117,9 +116,9 @@ impl<'a> Validity<'a> {
         self.offsets.iter().enumerate().map(move |(row, offset)| (*offset, time(row)))
     }
 
-    /// The position at which `lane` will have sealed everything up to `closes`, if these records lead to it.
-    pub(crate) fn reaches(&self, lane: &Lane, program: &Program, closes: EventTime) -> Option<Offset> {
-        let mut watermark = lane.watermark();
+    /// The position at which a lane will have sealed everything up to `closes` whose watermark is `watermark` before these records, if
+    /// they lead to it.
+    pub(crate) fn reaches(&self, mut watermark: EventTime, program: &Program, closes: EventTime) -> Option<Offset> {
         let closing = |row: &usize| {
             if self.valid[*row] {
                 watermark = watermark.max(EventTime(self.times[*row]).minus(program.delay));

@@ -24,7 +24,7 @@ use crate::progress::ProgressError;
 use crate::quality::Quality;
 use crate::source::{WhoActs, classify};
 use kafka::Partials;
-use reports::Reports;
+use reports::{Due, Passed, Reports};
 pub use store::{Store, StoreError, Written};
 use work::reason;
 pub use work::{Publisher, Publishing};
@@ -68,6 +68,8 @@ pub(crate) struct PublishTask {
     partials: Partials,
     /// Where reports of closed days are rolled up.
     archive: Store,
+    /// How long those that are replaced stay.
+    linger: Duration,
     /// Says up to where to read before ending, once a bounded run has drained.
     finish: crossbeam_channel::Receiver<BTreeMap<i32, i64>>,
 }
@@ -84,18 +86,19 @@ pub(crate) struct PublishSettings {
     pub status: std::sync::Arc<crate::status::Status>,
     pub stop: crate::stop::Stop,
     pub quality: std::sync::Arc<Quality>,
+    pub linger: Duration,
     pub finish: crossbeam_channel::Receiver<BTreeMap<i32, i64>>,
 }
 
 impl PublishTask {
     pub(crate) fn new(settings: PublishSettings) -> Result<Self, PublishError> {
-        let PublishSettings { plan, program, previous, topology, group, store, status, stop, quality, finish } =
+        let PublishSettings { plan, program, previous, topology, group, store, status, stop, quality, linger, finish } =
             settings;
         let partials = Partials::new(&plan, &group)?;
         let archive = store.clone();
         let (files, commits) = (Box::new(store), Box::new(partials.clone()));
         let publisher = Publisher { plan, program, previous, topology, files, commits, status, quality, stop };
-        Ok(Self { publisher, partials, archive, finish })
+        Ok(Self { publisher, partials, archive, linger, finish })
     }
 
     /// Publishes until stopped, or until everything up to the finish is published.
@@ -115,7 +118,7 @@ impl PublishTask {
         publisher.persist("the assignment", || self.partials.assign(&work.starts()))?;
         let mut finish = None;
         let mut committed = Instant::now();
-        let mut days = None;
+        let mut due = Due::new(self.linger);
         while !publisher.stop.is_requested() {
             self.take_in(&mut work)?;
             work.write_complete(publisher)?;
@@ -124,9 +127,11 @@ impl PublishTask {
             if finished || committed.elapsed() >= COMMIT_INTERVAL {
                 let written_down = work.commit(publisher);
                 committed = Instant::now();
-                // At the start, and whenever a partition has begun a new day.
-                if days.as_ref() != Some(&work.days()) && self.roll_up() {
-                    days = Some(work.days());
+                if finished {
+                    due.end();
+                }
+                if written_down {
+                    self.roll_up(&work, &mut due);
                 }
                 if finished && written_down {
                     return Ok(());
@@ -137,21 +142,18 @@ impl PublishTask {
         Ok(())
     }
 
-    /// Rolls up the reports of closed days; false when it is to be tried again.
-    fn roll_up(&self) -> bool {
-        let Publisher { plan, topology, status, .. } = &self.publisher;
-        match Reports::new(&self.archive, &plan.name, plan.reports, topology.partitions()).pass() {
+    /// Rolls up the reports of closed days. What fails is tried again.
+    fn roll_up(&self, work: &Publishing, due: &mut Due) {
+        let Publisher { plan, status, .. } = &self.publisher;
+        let reports = Reports::new(&self.archive, &plan.name, plan.reports);
+        match due.see_to(&reports, &work.standing(&self.publisher), Instant::now()) {
             Ok(passed) => {
                 status.recovered("reports");
-                if passed != reports::Passed::default() {
-                    tracing::info!(rolled_up = passed.rolled_up, removed = passed.removed, "reports of closed days");
+                if let Some(Passed { rolled_up, removed, .. }) = passed.filter(|passed| *passed != Passed::default()) {
+                    tracing::info!(rolled_up, removed, "reports of closed days");
                 }
-                true
             }
-            Err(error) => {
-                status.trouble("reports", "ReportsNotRolledUp", error.to_string());
-                false
-            }
+            Err(error) => status.trouble("reports", "ReportsNotRolledUp", error.to_string()),
         }
     }
 

@@ -8,7 +8,6 @@ use schemas::report::{OutputReport, WaitingWindow};
 use schemas::wire::{BatchBody, Content, Record, Sender};
 use stream_core::{Collector, CollectorProgress, EventTime, Message, Offset, Partition, Program, Published};
 
-use super::reports::DAY;
 use super::table::{self, Table, gold_prefix};
 use super::{PublishError, Publisher};
 use crate::progress::CommittedPublish;
@@ -32,8 +31,8 @@ pub(super) struct Output {
     reports: u64,
     /// The gold file and the report that were written last, or found written.
     files: [Option<String>; 2],
-    /// The UTC day of each source partition's newest report since then.
-    days: BTreeMap<i32, i64>,
+    /// Log time of each source partition's newest report of those that were taken in.
+    reported: BTreeMap<i32, i64>,
     committed: Option<CommittedPublish>,
 }
 
@@ -70,13 +69,22 @@ impl Output {
             windows: 0,
             reports: 0,
             files,
-            days: BTreeMap::new(),
+            reported: BTreeMap::new(),
             committed: None,
         }
     }
 
-    pub(super) fn days(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
-        self.days.iter().map(|(partition, day)| (*partition, *day))
+    pub(super) fn reported(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
+        self.reported.iter().map(|(partition, time)| (*partition, *time))
+    }
+
+    /// Up to where a source partition has sealed, in the meaning that the pipeline has.
+    pub(super) fn sealed(&self, partition: usize) -> EventTime {
+        self.now.collector.sealed()[partition]
+    }
+
+    pub(super) fn last_report(&self) -> Option<&str> {
+        self.files[1].as_deref()
     }
 
     pub(super) fn position(&self) -> i64 {
@@ -201,7 +209,7 @@ impl Output {
         write(publisher, &report)?;
         self.files[1] = Some(report.path());
         self.reports += 1;
-        self.days.insert(from.partition, body.first_log_time.div_euclid(DAY));
+        self.reported.insert(from.partition, body.first_log_time);
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use stream_core::{CollectorProgress, EventTime, Offset, Program, Topology};
 use super::PublishError;
 use super::effects::{Commits, Files};
 use super::output::{Output, persist_sink};
+use super::reports::Standing;
 use crate::meaning::Previous;
 use crate::progress::{CommittedPublish, decode_publish, encode_publish};
 use crate::quality::Quality;
@@ -84,9 +85,18 @@ impl Publishing {
         Ok(())
     }
 
-    /// The UTC day of each source partition's newest report, of those that have reported since publishing was taken up.
-    pub fn days(&self) -> BTreeMap<i32, i64> {
-        self.outputs.values().flat_map(Output::days).collect()
+    /// What is known of the partitions, once progress is written down.
+    pub fn standing(&self, publisher: &Publisher) -> Standing<'_> {
+        // No watermark is ahead of the log (the skew is at most the delay), and the batch that is open may have begun earlier.
+        let interval = publisher.plan.batch.interval_ms;
+        let log_time = |sealed: EventTime| (sealed != EventTime::NEVER).then(|| sealed.0.saturating_sub(interval));
+        let outputs = || self.outputs.values();
+        let sealed = |partition| outputs().map(|output| output.sealed(partition)).min().unwrap_or(EventTime::NEVER);
+        Standing {
+            reported: outputs().flat_map(Output::reported).collect(),
+            settled: (0..publisher.topology.partitions()).map(|partition| log_time(sealed(partition))).collect(),
+            named: outputs().filter_map(Output::last_report).collect(),
+        }
     }
 
     /// Whether everything before `ends` has been taken in.

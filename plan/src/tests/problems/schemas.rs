@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::{compile, set, with};
 use super::refused;
 
 #[test]
@@ -147,4 +148,44 @@ fn schemas() {
             &["SL0203 spec.groupBy[0]: the schema has no field 'plan_teir' (did you mean 'plan_tier'?)"],
         ),
     ]);
+}
+
+/// arrow-avro takes such a schema and then decodes no record of it (tried with 58.4).
+#[test]
+fn nothing_but_null_inside_a_value_that_is_used() {
+    let mut wrong = Vec::new();
+    for (kind, place) in [
+        (
+            r#"{"type": "record", "name": "I", "fields": [{"name": "n", "type": "null"}, {"name": "x", "type": "int"}]}"#,
+            Some("f.n"),
+        ),
+        (r#"["null", {"type": "record", "name": "I", "fields": [{"name": "n", "type": "null"}]}]"#, Some("f.n")),
+        (r#"{"type": "array", "items": "null"}"#, Some("f[]")),
+        (r#"{"type": "map", "values": {"type": "array", "items": "null"}}"#, Some("f{}[]")),
+        (r#"["int", {"type": "array", "items": "null"}]"#, Some("f[]")),
+        (r#"{"type": "map", "values": "null"}"#, Some("f{}")),
+        (r#"{"type": "array", "items": ["null", "int"]}"#, None),
+        (r#"{"type": "record", "name": "I", "fields": [{"name": "n", "type": ["null", "int", "string"]}]}"#, None),
+    ] {
+        let mut manifest = with("/spec/quality/rules/0/required/-", json!("f"));
+        let schema = manifest["spec"]["source"]["schema"]["avro"].as_str().expect("a schema");
+        let schema = schema.trim_end().strip_suffix("]\n}").or_else(|| schema.trim_end().strip_suffix("]}"));
+        let schema =
+            format!("{}, {{\"name\": \"f\", \"type\": {kind}}}]}}", schema.expect("its fields come last").trim_end());
+        set(&mut manifest, "/spec/source/schema/avro", json!(schema));
+        let found = compile(manifest.clone()).map_or_else(|problems| problems.to_string(), |_| String::new());
+        let expected = place.map_or(String::new(), |place| {
+            format!(
+                "SL0202 spec.source.schema.avro: the Avro schema cannot be decoded: '{place}' can be nothing but null; \
+                 allowed is null beside another type, for example [\"null\", \"string\"]"
+            )
+        });
+        // What is not used is not decoded.
+        set(&mut manifest, "/spec/quality/rules/0/required", json!(["amount"]));
+        let unused = compile(manifest).map_or_else(|problems| problems.to_string(), |_| String::new());
+        if (found.trim_end(), unused.as_str()) != (expected.as_str(), "") {
+            wrong.push(format!("{kind}\n  found    {found}\n  expected {expected}\n  unused   {unused}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

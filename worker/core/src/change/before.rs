@@ -60,8 +60,8 @@ impl Before {
         let theirs: Vec<i64> = validity.rows().filter(is_theirs).map(|(offset, _)| offset).collect();
         let is_theirs = |offset: i64| theirs.binary_search(&offset).is_ok();
         let closes = self.change.closes();
-        let reached =
-            if self.lane.watermark() >= closes { Some(from) } else { validity.reaches(&self.lane, program, closes) };
+        let watermark = self.lane.watermark();
+        let reached = if watermark >= closes { Some(from) } else { validity.reaches(watermark, program, closes) };
         // What came before the change was known is told of by the meaning before, also behind its last window.
         let closing = reached.map(|reached| reached.max(self.since));
         let cut = closing.filter(|_| !self.lane.is_replaying()).map_or(until, |closing| closing.min(until));
