@@ -48,21 +48,15 @@ impl Owned {
         }
         taken.revision = Some(shared.plan.revision);
         let mut keeper = keeper(shared, partition, taken.topic_id.as_deref());
-        let (resumed, from_checkpoint) = match on_log(shared, partition, &taken, keeper.as_mut(), ends) {
-            Err(error) => {
-                taken = loss::without(shared, partition, &taken, ends, begins, error)?;
-                on_log(shared, partition, &taken, keeper.as_mut(), ends)?
-            }
-            Ok(resumed) => resumed,
-        };
-        let from = resumed.next_point();
+        let (taken, lanes, from_checkpoint) = on_what_is_left(shared, partition, taken, begins, keeper.as_mut(), ends)?;
+        let from = lanes.next_point();
         if shared.broker.tenure(partition) != Some(tenure) {
             return Err(lost());
         }
         commit(shared, partition, &taken)?;
         let incarnation = taken.progress.incarnation;
         tracing::info!(partition, from = from.offset.0, position = taken.position().0, "taken over");
-        let mut owned = Self::start(shared, (partition, tenure), taken, resumed, keeper, now)?;
+        let mut owned = Self::start(shared, (partition, tenure), taken, lanes, keeper, now)?;
         owned.from_checkpoint = from_checkpoint;
         fence(shared, partition, incarnation)?;
         owned.tell_losses(shared)?;
@@ -173,6 +167,25 @@ fn on_log(
     let (lanes, from_checkpoint) = lanes(shared, partition, taken, keeper)?;
     expect_log(partition, &lanes.next_point(), taken.position(), ends)?;
     Ok((lanes, from_checkpoint))
+}
+
+/// The same, or what is gone on with where the log has lost its beginning, with its lanes.
+fn on_what_is_left(
+    shared: &Shared,
+    partition: i32,
+    taken: CommittedProgress,
+    begins: bool,
+    mut keeper: Option<&mut Keeper>,
+    ends: Ends,
+) -> Result<(CommittedProgress, Lanes, bool), IngestError> {
+    match on_log(shared, partition, &taken, keeper.as_deref_mut(), ends) {
+        Ok((lanes, from_checkpoint)) => Ok((taken, lanes, from_checkpoint)),
+        Err(error) => {
+            let left = loss::without(shared, partition, &taken, ends, begins, error)?;
+            let (lanes, from_checkpoint) = on_log(shared, partition, &left, keeper, ends)?;
+            Ok((left, lanes, from_checkpoint))
+        }
+    }
 }
 
 /// Whether this worker can carry out what is open. One of an earlier meaning, which has come back or has not been replaced yet, leaves
