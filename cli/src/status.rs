@@ -82,7 +82,8 @@ fn conditions(view: &View) -> Table {
     let mut table = table(&["CONDITION", "STATUS", "REASON", "MESSAGE"], &[]);
     let (status, reason, message) = watermark(view);
     table.add_row(["WatermarkAdvancing", status, reason, &message]);
-    let (status, reason, message) = quality(view.quality.as_ref());
+    let lost = losses(&view.partitions).map(|lost| ("False", Reason::WindowsIncomplete.as_str(), lost));
+    let (status, reason, message) = lost.unwrap_or_else(|| quality(view.quality.as_ref()));
     table.add_row(["DataQualityHealthy", status, reason, &message]);
     for report in &view.workers {
         for trouble in &report.troubles {
@@ -119,6 +120,16 @@ fn watermark(view: &View) -> (&'static str, &'static str, String) {
     let (partition, at, lag) = (last.partition, time(last.watermark), grouped(left));
     let message = format!("partition {partition}{owner} is the last one, at {at}; {lag} records are left to be read");
     ("True", Reason::Advancing.as_str(), message)
+}
+
+/// What partitions have lost and gone on without, as long as that is recent.
+fn losses(partitions: &[PartitionView]) -> Option<String> {
+    let recent = partitions.iter().flat_map(|view| {
+        let recent = view.losses.iter().filter(|loss| loss.is_recent(view.watermark));
+        recent.map(|loss| loss.words(view.partition, iso))
+    });
+    let recent: Vec<String> = recent.collect();
+    (!recent.is_empty()).then(|| recent.join("; "))
 }
 
 fn quality(quality: Option<&QualityReport>) -> (&'static str, &'static str, String) {
@@ -213,4 +224,25 @@ pub(crate) fn table(names: &[&str], numbers: &[usize]) -> Table {
 /// A time, or that there is none.
 pub(crate) fn time(millis: Option<i64>) -> String {
     millis.map_or_else(|| "-".to_owned(), iso)
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::report::LossReport;
+
+    use super::*;
+
+    #[test]
+    fn a_loss_goes_before_the_rules_for_a_day_of_events() {
+        let hour = 3_600_000;
+        let loss = LossReport { from: 100, to: 250, unread: 50, windows_after: None, windows_until: Some(hour) };
+        for (watermark, is_told) in [(hour, true), (24 * hour, true), (25 * hour, false)] {
+            let watermark = Some(watermark);
+            let partition = PartitionView { partition: 3, watermark, losses: vec![loss], ..PartitionView::default() };
+            let view = View { partitions: vec![partition], ..View::default() };
+            let text = conditions(&view).to_string();
+            let words = "the log of partition 3 had lost offsets 100 to 250 (50 never read); windows from the first to 1970-01-01T01:00:00Z";
+            assert_eq!(text.contains("WindowsIncomplete") && text.contains(words), is_told, "{text}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use schemas::wire::{Content, Record, Sender};
 use stream_core::{Collector, CollectorProgress, Message, Offset, Partition};
 use worker::publish::table;
-use worker::wire::{read_partial, read_seal};
+use worker::wire::{read_loss, read_partial, read_seal};
 
 use crate::pieces;
 use crate::world::REVENUE;
@@ -43,6 +43,7 @@ fn take_in(collector: &mut Collector, at: i64, record: &Record) -> Result<(), wo
         Content::Partial(header, rows) => collector.partial(from, read_partial(header, rows, 0, &REVENUE.program)?),
         Content::Seal(body) => collector.seal(from, &read_seal(body, 0)?),
         Content::Fence => collector.fence(from),
+        Content::Loss(body) => collector.lost(from, &read_loss(body)),
         Content::Report(_) => {
             collector.admits(from);
         }

@@ -67,6 +67,49 @@ pub struct PartitionReport {
     pub windows: Vec<WindowReport>,
     /// Records judged since this worker took the partition up.
     pub ledger: Ledger,
+    /// What its log had lost when it was needed, the oldest first; the pipeline went on without (`source.onDataLoss: Continue`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<LossReport>,
+}
+
+/// Records that a partition's log had lost when they were needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LossReport {
+    /// The first offset that was needed.
+    pub from: i64,
+    /// The first that was there.
+    pub to: i64,
+    /// How many of them had never been judged; the others had been, but what they left in open windows is gone.
+    pub unread: u64,
+    /// Windows that end by then are whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows_after: Option<i64>,
+    /// Windows that start then or later are whole; absent when that is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows_until: Option<i64>,
+}
+
+/// Event time for which a loss is told after the windows that it concerns, milliseconds: a day.
+const LOSS_TOLD_FOR_MS: i64 = 86_400_000;
+
+impl LossReport {
+    /// Whether the loss is still to be told: the partition's watermark is less than a day behind the windows that it concerns.
+    pub fn is_recent(&self, watermark: Option<i64>) -> bool {
+        let behind = self.windows_until.zip(watermark);
+        behind.is_none_or(|(until, watermark)| watermark < until + LOSS_TOLD_FOR_MS)
+    }
+
+    /// What partition `partition` has lost, for people; `time` says a time, of milliseconds since the epoch.
+    pub fn words(&self, partition: i32, time: impl Fn(i64) -> String) -> String {
+        let Self { from, to, unread, .. } = self;
+        let from_when = self.windows_after.map_or_else(|| "the first".to_owned(), &time);
+        let to_when = self.windows_until.map_or_else(|| "now".to_owned(), &time);
+        format!(
+            "the log of partition {partition} had lost offsets {from} to {to} ({unread} never read); windows from {from_when} to \
+             {to_when} may lack records and are marked"
+        )
+    }
 }
 
 /// A checkpoint on the worker's volume.

@@ -48,6 +48,8 @@ pub enum Content {
     Report(BatchBody),
     /// Lower incarnations of this partition are void from here on.
     Fence,
+    /// The partition's log had lost records that were needed: what was not sealed before is void, and goes on without them.
+    Loss(LossBody),
 }
 
 /// Which part of which window.
@@ -76,6 +78,27 @@ pub struct SealBody {
     pub at: i64,
     /// The windows that it closes and that have a part in this partition of the topic.
     pub closed: Vec<ClosedBody>,
+    /// What the log has lost that windows between the two seals may lack; each `until` is at most this seal's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<LossBody>,
+}
+
+/// Records that were needed and gone from a source partition's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LossBody {
+    /// The first record that was needed. `from` is the sender, beside it in the header.
+    #[serde(rename = "from_offset")]
+    pub from: i64,
+    /// The first that was there.
+    #[serde(rename = "to_offset")]
+    pub to: i64,
+    /// Records from here on had not been judged.
+    pub position: i64,
+    /// Windows that end by then had been closed, and are whole.
+    pub after: i64,
+    /// Windows that start then or later are whole; absent when that is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
 }
 
 /// A closed window.
@@ -168,7 +191,7 @@ pub enum WireError {
         found: u8,
     },
     /// There is no such kind.
-    #[error("the value has kind {found}, expected 1 to 4")]
+    #[error("the value has kind {found}, expected 1 to 5")]
     UnknownKind {
         /// Its kind.
         found: u8,
@@ -206,6 +229,7 @@ impl Content {
             Self::Seal(_) => "seal",
             Self::Report(_) => "report",
             Self::Fence => "fence",
+            Self::Loss(_) => "loss",
         }
     }
 }
@@ -220,6 +244,7 @@ impl Record {
             Content::Seal(body) => (2, serde_json::to_vec(&Header { from, body })?, empty),
             Content::Report(body) => (3, serde_json::to_vec(&Header { from, body })?, empty),
             Content::Fence => (4, serde_json::to_vec(&Header { from, body: Nothing {} })?, empty),
+            Content::Loss(body) => (5, serde_json::to_vec(&Header { from, body })?, empty),
         };
         let mut bytes = Vec::with_capacity(6 + header.len() + body.len());
         bytes.extend([VERSION, kind]);
@@ -247,6 +272,7 @@ impl Record {
             2 => parse(header, Content::Seal)?,
             3 => parse(header, Content::Report)?,
             4 => parse(header, |Nothing {}| Content::Fence)?,
+            5 => parse(header, Content::Loss)?,
             found => return Err(WireError::UnknownKind { found }),
         };
         Ok(Self { from, content })
@@ -274,14 +300,21 @@ mod tests {
         };
         Record {
             from: Sender { partition: 2, incarnation: 1, revision: 1 },
-            content: Content::Seal(SealBody { after: Some(i64::MIN), until: 300, at: 11, closed: vec![closed] }),
+            content: Content::Seal(SealBody {
+                after: Some(i64::MIN),
+                until: 300,
+                at: 11,
+                closed: vec![closed],
+                lost: Vec::new(),
+            }),
         }
     }
 
     #[test]
     fn a_record_comes_back_from_its_bytes() {
         let partial = PartialHeader { start: 0, end: 300, part: 0, digest: "ab".repeat(16) };
-        for content in [seal().content, Content::Partial(partial, vec![1, 2, 3]), Content::Fence] {
+        let loss = Content::Loss(LossBody { from: 3, to: 9, position: 5, after: 300, until: None });
+        for content in [seal().content, Content::Partial(partial, vec![1, 2, 3]), Content::Fence, loss] {
             let record = Record { content, ..seal() };
             let bytes = record.encode().expect("encodes");
             assert_eq!(Record::decode(&bytes).expect("decodes"), record);
@@ -300,7 +333,7 @@ mod tests {
             Record::decode(&changed).map_err(|error| error.to_string())
         };
         assert_eq!(changed(0, 9), Err("the value has format version 9, this build reads version 1".into()));
-        assert_eq!(changed(1, 9), Err("the value has kind 9, expected 1 to 4".into()));
+        assert_eq!(changed(1, 9), Err("the value has kind 9, expected 1 to 5".into()));
         let longer = [bytes.as_slice(), &[0]].concat();
         assert!(matches!(Record::decode(&longer), Err(WireError::TrailingBytes { count: 1 })));
     }

@@ -11,15 +11,15 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use schemas::wire::{Content, Record, Sender};
 use stream_core::{
-    BatchKey, BeforeProgress, CollectorProgress, Decree, Emission, EventTime, History, Lane, LogTime, Offset, Point,
-    Progress, Seal,
+    BatchKey, BeforeProgress, CollectorProgress, Decree, Doubt, Emission, EventTime, History, Lane, LogTime, Loss,
+    Lost, Offset, Partition, Point, Progress, Seal,
 };
 use tempfile::TempDir;
 use tests::sim::{sample_emissions, sample_lane, sample_rest};
 use worker::checkpoint::manifest::{FORMAT, Identity, Manifest};
 use worker::checkpoint::{Keeper, LocalVolume};
 use worker::progress::{self, CommittedProgress, CommittedPublish, ProgressError};
-use worker::wire::{partial_content, read_partial, read_seal, report_body, seal_body};
+use worker::wire::{loss_body, partial_content, read_loss, read_partial, read_seal, report_body, seal_body};
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
@@ -54,6 +54,7 @@ fn committed() -> CommittedProgress {
         decrees,
         volumes: Vec::new(),
         decree_pending: true,
+        losses: Vec::new(),
         history,
         incarnation: 4,
     };
@@ -111,6 +112,58 @@ fn progress_of_version_4_is_read_and_written() -> Result<()> {
     Ok(())
 }
 
+/// Once the log has lost records that were needed: in the only meaning, and in either of two.
+#[test]
+fn progress_of_version_5_is_read_and_written() -> Result<()> {
+    let cases = [
+        ("progress-v5.txt", false, true),
+        ("progress-v5-leaving.txt", true, true),
+        ("progress-v5-left.txt", true, false),
+    ];
+    for (name, is_leaving, has_lost) in cases {
+        let losses = if has_lost { losses() } else { Vec::new() };
+        let progress = Progress { losses, volumes: vec![1000, 0], ..committed().progress };
+        let before = Progress { losses: self::losses(), ..committed().progress };
+        let before = is_leaving.then_some(BeforeProgress { progress: before, since: Offset(1210) });
+        let committed = CommittedProgress { progress, before, ..committed() };
+        let written = progress::encode(&committed);
+        let text = String::from_utf8(golden(name, written.as_bytes())?)?;
+        assert_eq!(progress::decode(Offset(1234), &text)?, committed, "{name}");
+        assert_eq!(written, text, "{name}: a format that changes needs a new version");
+    }
+    Ok(())
+}
+
+/// One that is over and one that nothing bounds yet.
+fn losses() -> Vec<Loss> {
+    let (after, until) = (EventTime(1_795_391_700_000), Some(EventTime(1_795_392_000_000)));
+    let first = Loss { from: Offset(17), to: Offset(80), position: Offset(40), after, until, over: true };
+    let (from, position) = (Offset(1100), Offset(1150));
+    vec![first, Loss { from, to: Offset(1200), position, until: None, over: false, ..first }]
+}
+
+#[test]
+fn publish_progress_of_version_4_is_read_and_written() -> Result<()> {
+    let lost = Lost { partition: Partition(1), from: Offset(17), to: Offset(80) };
+    let (after, until) = (EventTime(1_795_392_060_000), EventTime(1_795_392_360_000));
+    let doubts = vec![
+        Doubt { lost, at: Offset(70), after, until },
+        Doubt { lost: Lost { partition: Partition(2), ..lost }, at: Offset(88), after: EventTime::NEVER, until: after },
+    ];
+    let progress = CollectorProgress { doubts, ..published() };
+    let cases =
+        [("publish-progress-v4.txt", None, None), ("publish-progress-v4-leaving.txt", Some(3), Some(&progress))];
+    for (name, meaning, before) in cases {
+        let (progress, before) = (progress.clone(), before.cloned());
+        let committed = CommittedPublish { progress, files: [None, None], meaning, before };
+        let written = progress::encode_publish(&committed);
+        let text = String::from_utf8(golden(name, written.as_bytes())?)?;
+        assert_eq!(progress::decode_publish(Offset(90), &text, 3)?, committed, "{name}");
+        assert_eq!(written, text, "{name}: a format that changes needs a new version");
+    }
+    Ok(())
+}
+
 #[test]
 fn publish_progress_of_version_3_is_read_and_written() -> Result<()> {
     let progress = CollectorProgress { published_until: EventTime(1_795_392_300_000), ..published() };
@@ -129,6 +182,7 @@ fn published() -> CollectorProgress {
         anchor: Offset(71),
         published_until: EventTime(1_795_392_060_000),
         lost_until: EventTime::NEVER,
+        doubts: Vec::new(),
         is_cut: false,
         sealed: vec![EventTime(1_795_392_070_000), EventTime(1_795_392_060_000), EventTime::NEVER],
         incarnations: vec![4, 1, 0],
@@ -169,7 +223,9 @@ fn foreign_progress_is_refused() {
     for text in [
         "",
         "0 1 2",
+        "6 - - 0 7 5 -3 9 - - 1 1 1 0 - lost 1 2 2 3 - 0",
         "5 - - 0 7 5 -3 9 - - 1 1 1 0",
+        "5 - - 0 7 5 -3 9 - - 1 1 1 0 - lost 1 2 2 3",
         "3 - - 0 7 5 -3 9 - - 1 1 1 0",
         "4 - - 0 7 5 -3 9 - - 1 1 1 0 -",
         "2 - - 0 7 5 -3 9 - - 1 1 1 0 / 1",
@@ -230,8 +286,29 @@ fn partials_of_version_1_are_read_and_written() -> Result<()> {
         }
     }
     ensure!(kinds.iter().all(|count| *count > 0), "all kinds occur: {kinds:?}");
+    read_and_write_losses(from)?;
     let fence = golden("fence-v1.bin", &Record { from, content: Content::Fence }.encode()?)?;
     assert_eq!(Record::decode(&fence)?, Record { from, content: Content::Fence });
+    Ok(())
+}
+
+/// What tells of a loss, and a seal that names it.
+fn read_and_write_losses(from: Sender) -> Result<()> {
+    let (after, until) = (EventTime(1_795_392_000_000), EventTime(1_795_392_300_000));
+    let lost: Vec<Loss> = losses().into_iter().map(|loss| Loss { over: false, ..loss }).collect();
+    for (name, loss) in ["loss-bounded", "loss-unbounded"].into_iter().zip(&lost) {
+        let record = Record { from, content: Content::Loss(loss_body(loss)) };
+        let bytes = golden(&format!("{name}-v1.bin"), &record.encode()?)?;
+        ensure!(Record::decode(&bytes)? == record && bytes == record.encode()?, "{name}: needs a new version");
+        let Content::Loss(body) = Record::decode(&bytes)?.content else { panic!("{name} is no loss") };
+        assert_eq!(read_loss(&body), *loss);
+    }
+    let seal = Seal { after, until, at: Offset(1300), closed: Vec::new(), lost };
+    let record = Record { from, content: Content::Seal(seal_body(&seal, 0)) };
+    let bytes = golden("seal-lost-v1.bin", &record.encode()?)?;
+    ensure!(bytes == record.encode()?, "the seal needs a new version");
+    let Content::Seal(body) = Record::decode(&bytes)?.content else { panic!("this is no seal") };
+    assert_eq!(read_seal(&body, 0)?, seal);
     Ok(())
 }
 

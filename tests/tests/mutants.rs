@@ -30,7 +30,7 @@ enum ShownBy {
     Script(&'static str, &'static str),
 }
 
-const MUTANTS: [(&str, Breaks, ShownBy); 12] = [
+const MUTANTS: [(&str, Breaks, ShownBy); 13] = [
     ("commit before acknowledgement", Breaks::Around(Around::CommitBeforeAck), ShownBy::Seeds),
     ("forget the decree", Breaks::Around(Around::ForgetDecree), ShownBy::Seeds),
     ("skip remembering duplicates", Breaks::Inside(Inside::SkipDuplicates), ShownBy::Seeds),
@@ -42,6 +42,7 @@ const MUTANTS: [(&str, Breaks, ShownBy); 12] = [
     ("publish without all seals", Breaks::Around(Around::PublishWithoutSeals), ShownBy::Seeds),
     ("change the meaning a window too early", Breaks::Around(Around::ChangeTooEarly), ShownBy::Seeds),
     ("forget the meaning before", Breaks::Around(Around::ForgetMeaningBefore), ShownBy::Seeds),
+    ("hide what a log has lost", Breaks::Around(Around::HideLoss), ShownBy::Seeds),
     (
         "commit what was reached before the partition was lost",
         Breaks::Around(Around::CommitWhatWasLost),

@@ -2,19 +2,25 @@
 //!
 //! The form is a version and then fields separated by spaces; a missing value is `-`. Ingest writes version 2, and 3 where a rule
 //! asks for the records of the last batches; it reads 1 too, which lacks the topic's identity, the revision, the idle mark and the
-//! history. While a meaning is being left it writes version 4: as 3, then ` / ` and the same of the meaning before.
+//! history. While a meaning is being left it writes version 4: as 3, then ` / ` and the same of the meaning before. Once the log has lost
+//! records that were needed it writes version 5: as 3 or 4, each part with ` lost ` and the losses behind it.
 //! Publish writes version 2 and reads 1 too, which lacks the files and what is lost; once the meaning has changed it writes version 3,
-//! which names the revision with which it began and may go on with ` / ` and the meaning before. A reader that finds another version
+//! which names the revision with which it began and may go on with ` / ` and the meaning before, and while losses concern windows to
+//! come version 4, as 3 with ` lost ` and the losses. A reader that finds another version
 //! or anything that does not parse says so, and the caller rebuilds from the start of the log.
 
 mod fields;
 mod publish;
 
 use plan::Plan;
-use stream_core::{BatchKey, BeforeProgress, Decree, EventTime, History, LogTime, Offset, Point, Progress, Windows};
+use schemas::report::LossReport;
+use stream_core::{
+    BatchKey, BeforeProgress, Decree, EventTime, History, LogTime, Loss, Offset, Point, Progress, Windows,
+};
 use thiserror::Error;
 
-use fields::Fields;
+use crate::wire::loss_report;
+use fields::{Fields, LOST};
 pub use publish::{CommittedPublish, decode_publish, encode_publish, published_until};
 
 /// Most bytes of metadata that a broker takes by default.
@@ -83,7 +89,9 @@ pub fn encode(committed: &CommittedProgress) -> String {
     let CommittedProgress { progress, topic_id, revision, idle, before } = committed;
     let topic_id = topic_id.as_deref().unwrap_or("-");
     let revision = revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string());
+    let lanes = [Some(progress), before.as_ref().map(|before| &before.progress)];
     let version = match before {
+        _ if lanes.into_iter().flatten().any(|lane| !lane.losses.is_empty()) => 5,
         Some(_) => 4,
         // Without volumes the form is that of version 2, which older workers read.
         None if progress.volumes.is_empty() => 2,
@@ -122,17 +130,32 @@ fn encode_lane(progress: &Progress, version: u8) -> String {
         text.extend([format!(" {} {}", next.0.wrapping_sub(before.0), next.1.wrapping_sub(before.1))]);
         before = next;
     }
+    append_lost(&mut text, progress.losses.iter().map(encode_loss));
     text
+}
+
+fn encode_loss(loss: &Loss) -> String {
+    let until = loss.until.map_or_else(|| "-".to_owned(), |until| until.to_string());
+    let Loss { from, to, position, after, over, .. } = loss;
+    format!("{from} {to} {position} {after} {until} {}", u8::from(*over))
+}
+
+/// Appends what was lost, if anything was.
+fn append_lost(text: &mut String, lost: impl Iterator<Item = String>) {
+    for (index, lost) in lost.enumerate() {
+        let marker = if index == 0 { format!(" {LOST}") } else { String::new() };
+        text.extend([marker, format!(" {lost}")]);
+    }
 }
 
 /// Ingest progress from a commit.
 pub fn decode(position: Offset, metadata: &str) -> Result<CommittedProgress, ProgressError> {
-    let mut fields = Fields::of(metadata, 4)?;
+    let mut fields = Fields::of(metadata, 5)?;
     let old = fields.version == 1;
     let (topic_id, revision) = if old { (None, None) } else { (fields.optional()?, fields.optional()?) };
     let idle = !old && fields.next::<u8>()? == 1;
     let mut progress = decode_lane(&mut fields, position, old)?;
-    if fields.version < 4 {
+    if fields.version < 4 || (fields.version == 5 && fields.is_end()) {
         fields.end()?;
         return Ok(CommittedProgress { progress, topic_id, revision, idle, before: None });
     }
@@ -168,7 +191,19 @@ fn decode_lane(fields: &mut Fields<'_>, position: Offset, old: bool) -> Result<P
     let known = History(history.unwrap_or_default());
     let history = if old { decrees.iter().fold(known, History::with) } else { known };
     let decree_pending = pending == 1;
-    Ok(Progress { position, anchor, watermark, latest, decrees, volumes, decree_pending, history, incarnation })
+    let mut losses = Vec::new();
+    if fields.losses() {
+        while fields.is_more() {
+            losses.push(decode_loss(fields)?);
+        }
+    }
+    Ok(Progress { position, anchor, watermark, latest, decrees, volumes, decree_pending, history, losses, incarnation })
+}
+
+fn decode_loss(fields: &mut Fields<'_>) -> Result<Loss, ProgressError> {
+    let (from, to, position) = (Offset(fields.next()?), Offset(fields.next()?), Offset(fields.next()?));
+    let (after, until) = (EventTime(fields.next()?), fields.optional()?.map(EventTime));
+    Ok(Loss { from, to, position, after, until, over: fields.next::<u8>()? == 1 })
 }
 
 /// The watermark that a commit speaks of, milliseconds; nothing before the first valid record, or if it cannot be read.
@@ -178,7 +213,7 @@ pub fn watermark(position: i64, metadata: &str) -> Option<i64> {
 }
 
 /// How a partition stands by its commit. Times are milliseconds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Standing {
     /// The watermark.
     pub watermark: Option<i64>,
@@ -188,6 +223,8 @@ pub struct Standing {
     pub latest: Option<i64>,
     /// Whether there was nothing to read for long enough.
     pub idle: bool,
+    /// What its log had lost when it was needed, the oldest first.
+    pub losses: Vec<LossReport>,
 }
 
 /// How a partition of `plan`'s source stands by its commit; nothing if that cannot be read.
@@ -197,7 +234,8 @@ pub fn standing(plan: &Plan, position: i64, metadata: &str) -> Option<Standing> 
     let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
     let grid = Windows { size: plan.window.size_ms, offset: plan.window.offset_ms };
     let (watermark, sealed) = (time(progress.watermark), time(grid.floor(progress.watermark)));
-    Some(Standing { watermark, sealed, latest: time(progress.latest), idle })
+    let losses = progress.losses.iter().map(loss_report).collect();
+    Some(Standing { watermark, sealed, latest: time(progress.latest), idle, losses })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a manifest may ask for that this version does not carry out: refused at the start, never ignored.
 
-use plan::{OnDataLoss, Plan};
+use plan::Plan;
 use thiserror::Error;
 
 /// A part of the manifest that this version does not carry out. The user must change it.
@@ -13,18 +13,6 @@ pub struct Unsupported {
     pub found: String,
     /// What may stand there.
     pub allowed: &'static str,
-}
-
-/// The first such part of `plan`; the sink is looked at where it is opened.
-pub(crate) fn check(plan: &Plan) -> Result<(), Unsupported> {
-    let refuse = |field: &str, found: &str, allowed| {
-        let (field, found) = (format!("'{field}'"), format!("'{found}'"));
-        Err(Unsupported { field, found, allowed })
-    };
-    if plan.source.on_data_loss == OnDataLoss::Continue {
-        return refuse("source.onDataLoss", "Continue", "'Stop'");
-    }
-    Ok(())
 }
 
 impl Unsupported {

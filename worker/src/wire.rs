@@ -2,10 +2,10 @@
 
 use arrow::error::ArrowError;
 use arrow::ipc::writer::StreamWriter;
-use schemas::report::Ledger;
-use schemas::wire::{BatchBody, ClosedBody, Content, PartialHeader, RuleBody, SampleBody, SealBody};
+use schemas::report::{Ledger, LossReport};
+use schemas::wire::{BatchBody, ClosedBody, Content, LossBody, PartialHeader, RuleBody, SampleBody, SealBody};
 use stream_core::{
-    BatchReport, ClosedWindow, Digest, EventTime, Offset, Partial, Program, Seal, Verdict, Verdicts, Window,
+    BatchReport, ClosedWindow, Digest, EventTime, Loss, Offset, Partial, Program, Seal, Verdict, Verdicts, Window,
 };
 use thiserror::Error;
 
@@ -83,7 +83,8 @@ pub fn seal_body(seal: &Seal, output: u32) -> SealBody {
         end_offset: closed.end.0,
         digest: closed.digest.to_string(),
     });
-    SealBody { after: Some(seal.after.0), until: seal.until.0, at: seal.at.0, closed: closed.collect() }
+    let lost = seal.lost.iter().map(loss_body).collect();
+    SealBody { after: Some(seal.after.0), until: seal.until.0, at: seal.at.0, closed: closed.collect(), lost }
 }
 
 /// A seal from its record.
@@ -105,7 +106,38 @@ pub fn read_seal(body: &SealBody, output: u32) -> Result<Seal, PartialError> {
         until: EventTime(body.until),
         at: Offset(body.at),
         closed: closed.collect::<Result<_, PartialError>>()?,
+        lost: body.lost.iter().map(read_loss).collect(),
     })
+}
+
+/// A loss as a record's content.
+pub fn loss_body(loss: &Loss) -> LossBody {
+    let until = loss.until.map(|until| until.0);
+    LossBody { from: loss.from.0, to: loss.to.0, position: loss.position.0, after: loss.after.0, until }
+}
+
+/// A loss from its record.
+pub fn read_loss(body: &LossBody) -> Loss {
+    Loss {
+        from: Offset(body.from),
+        to: Offset(body.to),
+        position: Offset(body.position),
+        after: EventTime(body.after),
+        until: body.until.map(EventTime),
+        over: false,
+    }
+}
+
+/// A loss in the words of the report.
+pub fn loss_report(loss: &Loss) -> LossReport {
+    let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
+    LossReport {
+        from: loss.from.0,
+        to: loss.to.0,
+        unread: loss.unread(),
+        windows_after: time(loss.after),
+        windows_until: loss.until.and_then(time),
+    }
 }
 
 /// A batch report as a record's content; the rules' names and fingerprints come from the plan.

@@ -30,7 +30,7 @@ use crate::registry::SchemaCache;
 use crate::source::{Consumer, SourceError, SourceSettings};
 use crate::status::Status;
 use crate::stop::Stop;
-use crate::supported::{self, Unsupported};
+use crate::supported::Unsupported;
 
 /// Everything a worker needs to know.
 #[derive(Debug, Clone)]
@@ -206,7 +206,6 @@ struct Tasks {
 impl Tasks {
     fn start(config: &Config, status: &Arc<Status>, stop: &Stop) -> Result<Self, WorkerError> {
         let plan = config.plan.clone();
-        supported::check(&plan)?;
         let program = Arc::new(program(&plan));
         let previous = Previous::of(&plan, &program, &config.epochs)?;
         let topology = topology(&plan, &config.epochs);

@@ -26,9 +26,11 @@ pub(super) fn partitions(plan: &Plan) -> Result<Vec<PartitionView>, KafkaError> 
         let Some((position, metadata)) = commits.get(&partition) else {
             return Ok(PartitionView { partition, owner, position: low, end, ..PartitionView::default() });
         };
-        let Standing { watermark, sealed, latest, idle } = standing(plan, *position, metadata).unwrap_or_default();
+        let Standing { watermark, sealed, latest, idle, losses } =
+            standing(plan, *position, metadata).unwrap_or_default();
         let (position, end) = (*position, end.max(*position));
-        Ok(PartitionView { partition, owner, position, begun: true, end, watermark, sealed, latest, idle, open: None })
+        let (begun, open) = (true, None);
+        Ok(PartitionView { partition, owner, position, begun, end, watermark, sealed, latest, idle, open, losses })
     };
     (0..plan.source.partitions as i32).map(view).collect()
 }

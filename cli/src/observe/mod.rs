@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use plan::Plan;
 use rdkafka::error::KafkaError;
-use schemas::report::{PartitionReport, QualityReport, WorkerReport};
+use schemas::report::{LossReport, PartitionReport, QualityReport, WorkerReport};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -65,6 +65,9 @@ pub struct PartitionView {
     pub idle: bool,
     /// Windows that are open here, by start; known from its worker alone.
     pub open: Option<Vec<i64>>,
+    /// What its log had lost when it was needed, the oldest first; the pipeline went on without (`source.onDataLoss: Continue`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<LossReport>,
 }
 
 impl PartitionView {
@@ -85,6 +88,7 @@ impl PartitionView {
         self.sealed = report.sealed.max(self.sealed);
         self.latest = report.latest.max(self.latest);
         self.idle = report.idle;
+        self.losses.clone_from(&report.losses);
         self.open = Some(report.windows.iter().map(|window| window.start).collect());
     }
 }

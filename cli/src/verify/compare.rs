@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use plan::Plan;
 use serde::Serialize;
-use worker::publish::gold::Gold;
+use worker::publish::gold::{Gold, Lost};
 use worker::publish::table;
 use worker::recompute::{Again, Doubt, Recompute};
 use worker::registry::SchemaCache;
@@ -24,7 +24,8 @@ pub enum Outcome {
     Different,
     /// There is no file, and the window was published.
     Missing,
-    /// Nobody can say any more: records or seals are gone from Kafka, or another revision made it.
+    /// Nobody can say any more: records or seals are gone from Kafka, the pipeline itself went on without records, or another revision
+    /// made it.
     Unknown,
 }
 
@@ -159,6 +160,11 @@ impl Comparison {
         if facts.revision != self.plan.revision {
             let (made, ours) = (facts.revision, self.plan.revision);
             return (Outcome::Unknown, format!("revision {made} made it, the manifest has revision {ours}"));
+        }
+        if let Some(Lost { partition, from, to }) = facts.lost.first() {
+            let marked =
+                format!("it is marked: it may lack records of offsets {from} to {to} of partition {partition}");
+            return (Outcome::Unknown, marked);
         }
         if let Some(doubt) = again.doubt(start, firsts) {
             return (Outcome::Unknown, lost(doubt, facts, self.since == i64::MIN));

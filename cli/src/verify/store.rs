@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use plan::{Plan, SinkLocation};
 use thiserror::Error;
-use worker::publish::gold::{Contribution, Gold, ReadGoldError};
+use worker::publish::gold::{Contribution, Gold, Lost, ReadGoldError};
 use worker::publish::table::parse_gold_name;
 
 /// Why the store cannot be read.
@@ -42,6 +42,7 @@ pub(super) struct Facts {
     pub revision: i64,
     pub reader_schema: String,
     pub sources: Vec<Contribution>,
+    pub lost: Vec<Lost>,
 }
 
 /// The files, those of one window and output together.
@@ -82,6 +83,7 @@ impl Store {
             revision: gold.revision,
             reader_schema: gold.reader_schema,
             sources: gold.sources,
+            lost: gold.lost,
         });
         let path = path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned();
         self.files.entry(key).or_default().push(GoldFile { path, content });

@@ -197,8 +197,8 @@ words! {
         WatermarkHeld,
         /// Records that are still needed have been deleted from the topic. The partition stops.
         ///
-        /// Lengthen the topic's retention; then decide with `source.onDataLoss: Continue`, which marks the windows as
-        /// incomplete.
+        /// Lengthen the topic's retention; then decide with `source.onDataLoss: Continue`, which goes on without them
+        /// and marks the windows that may lack something.
         SourceDataLost,
         /// A record breaks a rule with `onViolation: Stop`. The partition stops before it.
         ///
@@ -224,6 +224,12 @@ words! {
         ///
         /// Look at the dead-letter topic: a producer writes another format or schema.
         UndecodableRecords,
+        /// Records that were needed had been deleted from the topic, and the pipeline went on without them
+        /// (`source.onDataLoss: Continue`).
+        ///
+        /// Read the message; it names partition, offsets and windows. Files that may lack records carry `sluice.lost`
+        /// in their footer. It ends by itself a day of events later.
+        WindowsIncomplete,
         /// So many records would be dead letters that the partition pauses instead of draining the topic.
         ///
         /// Correct the producer or the rule that the message names.
@@ -298,6 +304,10 @@ words! {
         Refused,
         /// A condition became false, or true again.
         ConditionChanged,
+        /// Records that were needed had been deleted from the topic, and the pipeline went on without them.
+        ///
+        /// Read the note; it names partition, offsets and windows. Lengthen the topic's retention.
+        SourceDataLost,
         /// The deadline for deleting what is outside Kubernetes passed; the message names what is left.
         DeletionGaveUp,
     }
@@ -354,6 +364,7 @@ impl Reason {
             | Self::NoBatchYet
             | Self::RuleViolated
             | Self::UndecodableRecords
+            | Self::WindowsIncomplete
             | Self::DeadLetterRunaway => ConditionType::DataQualityHealthy,
             Self::StorageWritable
             | Self::SinkUnavailable

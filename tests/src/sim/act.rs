@@ -10,6 +10,9 @@ use super::run::Sim;
 use super::script::{Action, Verb};
 use super::world::{BROKER, Fuse, Pid, REGISTRY, STORE};
 
+/// Into so many parts a log is taken of which some are lost.
+const PARTS: usize = 28;
+
 impl Sim {
     pub(super) fn happens(&self, Action { verb, who, n, m }: Action) {
         let slot = who % self.workers;
@@ -64,6 +67,7 @@ impl Sim {
             Verb::Revise => self.revise(n, m % 2 == 1),
             Verb::Roll => self.roll(who, m % 2 == 1),
             Verb::Finish => self.finish(),
+            Verb::Trim => self.trim(who, n),
         }
     }
 
@@ -111,6 +115,15 @@ impl Sim {
         source.show(count, withheld);
         let last = source.visible.checked_sub(1).map(|last| source.entries[last].log_time);
         world.clock = last.unwrap_or(START).max(world.clock);
+    }
+
+    /// What was never committed has nothing to lose: whoever begins, begins at what is there.
+    fn trim(&self, partition: usize, count: usize) {
+        let mut world = self.world();
+        let partition = partition % world.sources.len();
+        if world.group.commits.contains_key(&(partition as i32)) && world.sources[partition].lose(count + 1, PARTS) {
+            world.tally.count("loss: a log lost its beginning");
+        }
     }
 
     fn away(&self, what: usize, count: usize) {

@@ -11,6 +11,10 @@ pub const FEWEST_FAULTS: usize = 5;
 
 /// In one seed of so many the meaning changes.
 const CHANGES_IN: u64 = 3;
+/// In two seeds of so many logs lose their beginnings, in one of them the meaning changes as well.
+const LOSES_IN: u64 = 12;
+/// Most losses of a run.
+const MOST_LOSSES: usize = 4;
 
 /// The script of a seed.
 pub fn draw(seed: u64) -> Script {
@@ -41,7 +45,19 @@ pub fn draw(seed: u64) -> Script {
     if seed % CHANGES_IN == 1 {
         change(&mut ChaCha8Rng::seed_from_u64(!seed), &mut actions, workers);
     }
+    if [2, 4].contains(&(seed % LOSES_IN)) {
+        lose(&mut ChaCha8Rng::seed_from_u64(!seed), &mut actions);
+    }
     Script { seed, kind, partitions, records, workers, cut, actions }
+}
+
+/// Logs lose their beginnings, more or less of them, from the middle of the run on.
+fn lose(rng: &mut ChaCha8Rng, actions: &mut Vec<Action>) {
+    for _ in 0..rng.random_range(1..=MOST_LOSSES) {
+        let at = rng.random_range(actions.len() / 4..=actions.len());
+        let (who, n) = (rng.random_range(0..6), rng.random_range(0..28));
+        actions.insert(at, Action { verb: Verb::Trim, who, n, m: 0 });
+    }
 }
 
 /// In the middle of the run the meaning changes, and the workers are started anew one after the other.

@@ -30,6 +30,8 @@ pub enum Mutant {
     ChangeTooEarly,
     /// A commit does not hold the meaning before.
     ForgetMeaningBefore,
+    /// Nobody is told what a log has lost.
+    HideLoss,
 }
 
 /// What a process is told of the meaning before instead of `previous`.
@@ -68,7 +70,11 @@ pub fn commit(mutant: Option<Mutant>, commit: &Commit) -> Commit {
 pub fn sent(mutant: Option<Mutant>, record: &Record, partitions: usize) -> Vec<Vec<u8>> {
     let bytes = |record: &Record| record.encode().expect("it was made from a record");
     match (mutant, &record.content) {
-        (Some(Mutant::IgnoreFence), Content::Fence) => Vec::new(),
+        (Some(Mutant::IgnoreFence), Content::Fence) | (Some(Mutant::HideLoss), Content::Loss(_)) => Vec::new(),
+        (Some(Mutant::HideLoss), Content::Seal(seal)) => {
+            let body = SealBody { lost: Vec::new(), ..seal.clone() };
+            vec![bytes(&Record { from: record.from, content: Content::Seal(body) })]
+        }
         (Some(Mutant::PublishWithoutSeals), Content::Seal(seal)) => {
             let forged = |partition: i32| {
                 let body = SealBody { closed: Vec::new(), ..seal.clone() };

@@ -4,6 +4,7 @@
 //! idle is a decision of the moment, but once committed it is part of what is replayed.
 
 mod changed;
+mod lost;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,13 +25,24 @@ pub fn judge(world: &mut World, decoded: bool) {
         return;
     }
     let mut wanted = undisturbed(world);
-    differ(world, &wanted.files);
-    if decoded || !world.broken.is_empty() {
+    let whole = std::mem::take(&mut wanted.files);
+    if world.lost.is_empty() {
+        differ(world, &whole);
+    } else {
+        lost::differ(world, &whole);
+    }
+    if decoded || !world.broken.is_empty() || !world.lost.is_empty() {
         let of = |part: &'static str| world.files.iter().filter(move |(path, _)| path.contains(part));
         wanted.rows = of("gold/").flat_map(|(_, bytes)| gold(bytes)).collect();
         wanted.reports = of("/report.parquet").map(|(_, bytes)| report(bytes)).collect();
     }
-    let told = if world.revised.is_some() { changed::told(world) } else { unchanged(world) };
+    let mut told = if world.revised.is_some() { changed::told(world) } else { unchanged(world) };
+    if !world.lost.is_empty() {
+        let excused = lost::excused(world, told.windows.keys());
+        told.windows.retain(|window, _| !excused.contains(&window.start));
+        wanted.rows.retain(|(start, _)| !excused.contains(start));
+        lost::check_cover(world, &wanted.reports);
+    }
     check_rows(world, wanted.rows, told.windows);
     check_balance(world, &wanted.reports);
     check_reports(world, wanted.reports, told.reports);
@@ -162,8 +174,11 @@ fn check_balance(world: &mut World, found: &[Report]) {
     if let Some(report) = found.iter().find(unbalanced) {
         world.broken.push(format!("L1: {report:?} does not balance"));
     }
-    let all = found.iter().fold(Ledger::default(), |all, report| all.plus(&report.ledger));
-    let records: usize = world.sources.iter().map(|source| source.entries.len()).sum();
+    let is_whole = |partition: i32| !world.lost.contains_key(&partition);
+    let whole = found.iter().filter(|report| is_whole(report.place.0));
+    let all = whole.fold(Ledger::default(), |all, report| all.plus(&report.ledger));
+    let sources = (0_i32..).zip(&world.sources).filter(|(partition, _)| is_whole(*partition));
+    let records: usize = sources.map(|(_, source)| source.entries.len()).sum();
     if all.consumed != records as u64 {
         world.broken.push(format!("L1: {} records are accounted for of {records}", all.consumed));
     }
@@ -171,10 +186,12 @@ fn check_balance(world: &mut World, found: &[Report]) {
 
 /// Law L2 on the reports: each is what the model says, none twice.
 fn check_reports(world: &mut World, mut found: Vec<Report>, wanted: Reports) {
-    let wanted = match wanted {
+    let mut wanted = match wanted {
         Reports::Each(wanted) => wanted,
         Reports::Sums(wanted) => return check_sums(world, &found, &wanted),
     };
+    found.retain(|report| !world.lost.contains_key(&report.place.0));
+    wanted.retain(|report| !world.lost.contains_key(&report.place.0));
     found.sort_by_key(|report| report.place);
     // The records of a batch compared with others are nothing that the model knows.
     for report in &mut found {
@@ -190,6 +207,9 @@ fn check_reports(world: &mut World, mut found: Vec<Report>, wanted: Reports) {
 /// The reports of each partition add up to what the model says of its records.
 fn check_sums(world: &mut World, found: &[Report], wanted: &[Ledger]) {
     for (partition, wanted) in (0_i32..).zip(wanted) {
+        if world.lost.contains_key(&partition) {
+            continue;
+        }
         let of_partition = found.iter().filter(|report| report.place.0 == partition);
         let all = of_partition.fold(Ledger::default(), |all, report| all.plus(&report.ledger));
         let found = Ledger { gaps: 0, ..all };
@@ -215,11 +235,12 @@ fn check_letters(world: &mut World, verdicts: &[Vec<(i64, Verdict)>]) {
         let letter = move |(offset, verdict): &(i64, Verdict)| Some((partition, *offset, refusal(verdict)?));
         verdicts.iter().filter_map(letter)
     });
-    let wanted: BTreeSet<_> = letters.collect();
+    let is_whole = |partition: i32| !world.lost.contains_key(&partition);
+    let wanted: BTreeSet<_> = letters.filter(|(partition, ..)| is_whole(*partition)).collect();
     let since = |partition: &i32| world.revised.as_ref().and_then(|revised| Some(revised.since.get(partition)?.0));
     let counts = |(partition, offset, reason, is_new): &(i32, i64, &'static str, bool)| {
         let counts = *is_new || since(partition).is_none_or(|since| *offset < since);
-        counts.then_some((*partition, *offset, *reason))
+        (counts && is_whole(*partition)).then_some((*partition, *offset, *reason))
     };
     let found: BTreeSet<_> = world.letters.iter().filter_map(counts).collect();
     if let Some(missing) = wanted.difference(&found).next() {

@@ -71,7 +71,7 @@ impl Sim {
         let source = |partition: usize| {
             let entries = log::draw(&domain, script.seed, partition, script.records, START);
             let first = entries.first().map_or(0, |entry| entry.offset);
-            Source { entries, low: if script.seed.is_multiple_of(2) { 0 } else { first }, visible: 0 }
+            Source { entries, low: if script.seed.is_multiple_of(2) { 0 } else { first }, gone: 0, visible: 0 }
         };
         let world = World {
             clock: START,
@@ -82,6 +82,7 @@ impl Sim {
             sealed: BTreeMap::new(),
             fenced: BTreeMap::new(),
             letters: std::collections::BTreeSet::new(),
+            lost: BTreeMap::new(),
             publish_commits: BTreeMap::new(),
             files: BTreeMap::new(),
             disks: std::iter::repeat_with(Disk::default).take(script.workers).collect(),

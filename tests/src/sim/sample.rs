@@ -53,5 +53,5 @@ fn source() -> Source {
         sale(8, 64, Some("us"), 12_345),
     ];
     let visible = entries.len();
-    Source { entries, low: 3, visible }
+    Source { entries, low: 3, gone: 0, visible }
 }

@@ -102,6 +102,8 @@ verbs! {
     Roll "roll" 0 false;
     /// No more records will come: workers are started anew, to read to the end and drain.
     Finish "finish" 0 false;
+    /// The log of partition `who` loses its beginning: of what is there, so many twenty-eighths and one more as `n` says.
+    Trim "trim" 0 true;
 }
 
 /// One thing that happens.

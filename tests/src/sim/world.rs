@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use schemas::wire::{Content, Record, Sender};
-use stream_core::{EventTime, Offset, Topology, Window};
+use stream_core::{EventTime, Loss, Offset, Topology, Window};
 use worker::ingest::effects::Now;
 use worker::publish::Written;
 
@@ -49,6 +49,8 @@ pub struct World {
     pub fenced: BTreeMap<(usize, i32), u64>,
     /// Dead letters that arrived: partition, offset, reason, and whether the sender knew the new meaning.
     pub letters: BTreeSet<(i32, i64, &'static str, bool)>,
+    /// What of its log each partition went on without, as its commits say.
+    pub lost: BTreeMap<i32, Vec<Loss>>,
     /// What the publish group has committed.
     pub publish_commits: BTreeMap<i32, (Offset, String)>,
     /// The store: path and bytes.

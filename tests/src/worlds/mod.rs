@@ -24,4 +24,4 @@ pub use program::{Setting, program};
 pub use read::read_partial;
 pub use rows::Log;
 pub use strategy::{Run, Several, arb_cutting, arb_run, arb_several};
-pub use topic::{Sent, Topic, Turn, arb_turns, take_in};
+pub use topic::{Sent, Topic, Turn, arb_turns, take_in, to_output};

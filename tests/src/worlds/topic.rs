@@ -1,7 +1,7 @@
 //! A partition of the partials topic: what the lanes of all source partitions sent to it, in one of many orders.
 
 use proptest::prelude::*;
-use stream_core::{Collector, Emission, EventTime, Message, Offset, Partial, Partition, Seal};
+use stream_core::{Collector, Emission, EventTime, Loss, Message, Offset, Partial, Partition, Seal};
 
 /// What a message holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +12,8 @@ pub enum Sent {
     Seal(Seal),
     /// A take-over.
     Fence,
+    /// A take-over from a log that has lost something.
+    Loss(Loss),
     /// Something that is not for the collector.
     Other,
 }
@@ -127,6 +129,7 @@ pub fn take_in(collector: &mut Collector, (from, sent): &(Message, Sent)) {
         Sent::Partial(partial) => collector.partial(*from, partial.clone()),
         Sent::Seal(seal) => collector.seal(*from, seal),
         Sent::Fence => collector.fence(*from),
+        Sent::Loss(loss) => collector.lost(*from, loss),
         Sent::Other => collector.advance(Offset(from.at.0 + 1)),
     }
 }
@@ -143,7 +146,8 @@ pub fn arb_turns() -> impl Strategy<Value = Vec<Turn>> {
     proptest::collection::vec(turn, 0..120)
 }
 
-fn to_output(item: &Emission, output: u32) -> Option<Sent> {
+/// What `output` gets of what a lane says.
+pub fn to_output(item: &Emission, output: u32) -> Option<Sent> {
     match item {
         Emission::Partial(partial) => (partial.output == output).then(|| Sent::Partial(partial.clone())),
         Emission::Seal(seal) => {

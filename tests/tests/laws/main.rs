@@ -7,6 +7,7 @@
 //! | L4 placement invariance, also over several outputs | `placement` |
 //! | L5 monotone, L8 bounded | `bounds` |
 //! | L6 publish once, L7 nothing early | `once`, `rebuilt` |
+//! | records that the log has lost | `loss`, what is published of them `marks` |
 //! | another meaning from a boundary on | `change` |
 //! | arithmetic | `arithmetic`, `overflow`, on the pipeline in `fold` |
 //!
@@ -18,6 +19,8 @@ mod change;
 mod crash;
 mod cuts;
 mod fold;
+mod loss;
+mod marks;
 mod once;
 mod overflow;
 mod parts;

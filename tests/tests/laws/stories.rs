@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use stream_core::{
-    Collector, CollectorProgress, Decreed, Emission, EventTime, Message, Offset, Partial, Partition, Program, Seal,
+    Collector, CollectorProgress, Decreed, Emission, EventTime, Loss, Message, Offset, Partial, Partition, Program,
+    Progress, Seal,
 };
 use tests::model::{Decree, Event, Params, Record};
-use tests::worlds::{Cutting, Drive, Log, Setting, program, undisturbed};
+use tests::worlds::{Cutting, Drive, Log, Sent, Setting, program, take_in, to_output, undisturbed};
 
 /// Windows of ten milliseconds that close as soon as a record lies past their end.
 fn setting() -> Setting {
@@ -27,16 +28,19 @@ fn log(times: &[i64]) -> Log {
     log_of(&times.iter().map(|time| (*time, 1)).collect::<Vec<_>>())
 }
 
-/// One event for each (event time, value).
-fn log_of(events: &[(i64, i128)]) -> Log {
-    let event = |n: i64, time: i64, value: i128| Event {
+fn event(n: i64, time: i64, value: i128) -> Event {
+    Event {
         id: Some(format!("id {n}")),
         event_time: Some(time),
         rules: Vec::new(),
         filter: true,
         group: vec![None, None],
         values: vec![Some(1), Some(value)],
-    };
+    }
+}
+
+/// One event for each (event time, value).
+fn log_of(events: &[(i64, i128)]) -> Log {
     let record = |(n, (time, value)): (i64, &(i64, i128))| {
         let decodable = Some(event(n, *time, *value));
         Record { offset: n, log_time: n, decodable }
@@ -239,4 +243,64 @@ fn a_total_that_overflows_does_not_hold_up_the_windows_before_it() {
     let error = publisher.collector.complete().expect_err("the second does not");
     assert_eq!(error.to_string(), "measure 'sum_v1' overflows in the window from 10 to 20");
     assert_eq!(publisher.collector.progress().published_until, EventTime(10));
+}
+
+/// Everything that two partitions tell, of which the first seals a window, loses something and goes on; then seals one window more than
+/// the `.1` messages that are looked at.
+fn told_around_a_loss(program: &Arc<Program>) -> (Vec<(Message, Sent)>, usize) {
+    let messages =
+        |times: &[i64]| sent(program, times).iter().filter_map(|item| to_output(item, 0)).collect::<Vec<_>>();
+    let (mut own, other) = (messages(&[1, 11, 21, 31]), messages(&[2, 12, 22, 32]));
+    let (from, to, until) = (Offset(0), Offset(1), Some(EventTime(20)));
+    let loss = Loss { from, to, position: to, after: EventTime(10), until, over: true };
+    // A seal up to 0, and then a part and a seal for each window.
+    let Sent::Seal(second) = &mut own[4] else { panic!("{:?} is no seal", own[4]) };
+    second.lost.push(loss);
+    let (last, behind) = (own.split_off(7), own.split_off(3));
+    let looked_at = own.len() + 2 + other.len() + behind.len();
+    let told = own.into_iter().map(|sent| (0, 1, sent)).chain([(0, 2, Sent::Fence), (0, 2, Sent::Loss(loss))]);
+    let told = told.chain(other.into_iter().map(|sent| (1, 1, sent)));
+    let told = told.chain(behind.into_iter().chain(last).map(|sent| (0, 2, sent)));
+    let message = |(at, (partition, incarnation, sent))| {
+        (Message { at: Offset(at), partition: Partition(partition), incarnation }, sent)
+    };
+    ((0..).zip(told).map(message).collect(), looked_at)
+}
+
+/// A seal that names a loss is read again when the loss itself is forgotten, because every window is published that it concerns. Then it
+/// is not to be taken for a new one, before which all was sealed that is sealed by now.
+#[test]
+fn a_window_keeps_its_parts_when_the_seal_of_a_loss_is_read_again() {
+    let program = program(&setting());
+    let (told, looked_at) = told_around_a_loss(&program);
+    let mut collector = Collector::resume(program.clone(), &CollectorProgress::start(Offset(0), 2));
+    told[..looked_at].iter().for_each(|message| take_in(&mut collector, message));
+    let complete = collector.complete().expect("nothing overflows");
+    assert_eq!(complete.iter().map(|window| window.lost.len()).collect::<Vec<_>>(), [0, 1, 0]);
+    for window in &complete {
+        collector.published(window.window);
+    }
+    told[looked_at..].iter().for_each(|message| take_in(&mut collector, message));
+    let committed = collector.progress();
+    let wanted = collector.complete().expect("nothing overflows");
+    assert_eq!((committed.doubts.len(), wanted[0].sources.len()), (0, 2));
+
+    let mut heir = Collector::resume(program, &committed);
+    told[committed.anchor.0 as usize..].iter().for_each(|message| take_in(&mut heir, message));
+    assert_eq!(heir.complete().expect("nothing overflows"), wanted);
+}
+
+/// A record is not too far ahead at exactly the allowed skew, and then it begins a window where that is a boundary.
+#[test]
+fn a_lost_record_may_have_been_as_far_ahead_as_is_allowed() {
+    let program = program(&setting());
+    let record = |offset, time| Record { offset, log_time: 10, decodable: Some(event(offset, time, 1)) };
+    let log = Log::new(&setting().params, vec![record(0, 110), record(1, 105)]);
+    let rest = Progress::start(Offset(0)).without_records_before(Offset(1), &program);
+    let mut drive = Drive::resume(&log, &program, &rest).expect("text can be compared");
+    let mut said = Vec::new();
+    let drain = Decree::after(&log.records, 200);
+    drive.run(&[drain], &mut Cutting::whole(), |step| said.extend(step.emissions.items)).expect("nothing overflows");
+    let Some(Emission::Seal(seal)) = said.last() else { panic!("{said:?} ends with a seal") };
+    assert_eq!(seal.lost.iter().map(|loss| loss.until).collect::<Vec<_>>(), [Some(EventTime(120))]);
 }

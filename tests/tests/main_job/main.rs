@@ -6,6 +6,7 @@ mod changed;
 mod checkpoints;
 mod days;
 mod evolution;
+mod gone;
 mod job;
 mod lost;
 mod process;

@@ -78,7 +78,7 @@ fn published_windows_are_verified_against_the_log_while_it_lasts() -> Result<()>
 }
 
 /// Deletes the records of a partition before `offset`.
-fn lose(job: &Job, partition: i32, offset: i64) -> Result<()> {
+pub fn lose(job: &Job, partition: i32, offset: i64) -> Result<()> {
     let admin: AdminClient<DefaultClientContext> = job.kafka.client().create()?;
     let mut before = TopicPartitionList::new();
     before.add_partition_offset("sales.events.v1", partition, Offset::Offset(offset))?;

@@ -115,7 +115,7 @@ fn examples() -> Vec<Record> {
         samples: vec![sample],
     };
     let partial = PartialHeader { start: 0, end: 300, part: 0, digest: "cd".repeat(16) };
-    let seal = SealBody { after: Some(0), until: 300, at: 11, closed: vec![closed] };
+    let seal = SealBody { after: Some(0), until: 300, at: 11, closed: vec![closed], lost: Vec::new() };
     let contents =
         [Content::Partial(partial, (0..200).collect()), Content::Seal(seal), Content::Report(report), Content::Fence];
     contents.into_iter().map(|content| Record { from, content }).collect()

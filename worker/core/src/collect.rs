@@ -14,9 +14,11 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
+use crate::doubts::{Doubts, Lost};
 use crate::emission::{ClosedWindow, Partial, Seal};
 use crate::error::Error;
 use crate::fences::Fences;
+use crate::loss::Loss;
 use crate::program::Program;
 use crate::topology::Topology;
 use crate::units::{Digest, EventTime, Offset, Partition};
@@ -43,10 +45,12 @@ pub struct Published {
     pub window: Window,
     /// Grouping columns and measures, sorted by group.
     pub rows: RecordBatch,
-    /// Over the rows and the sources.
+    /// Over the rows and the sources, and over what is lost if something is.
     pub digest: Digest,
     /// What each source partition contributed, by partition; those that contributed nothing are left out.
     pub sources: Vec<(Partition, ClosedWindow)>,
+    /// What the source partitions had lost that it may lack.
+    pub lost: Vec<Lost>,
 }
 
 /// Two facts about one window that cannot both be true.
@@ -73,6 +77,7 @@ pub struct Collector {
     /// Every window that ends by then is published.
     published_until: EventTime,
     lost_until: EventTime,
+    doubts: Doubts,
     /// What came before the first message that was ever taken in may be gone.
     is_cut: bool,
     /// The next message to take in.
@@ -104,6 +109,7 @@ impl Collector {
             windows: BTreeMap::new(),
             published_until: progress.published_until,
             lost_until: progress.lost_until,
+            doubts: Doubts::of(&progress.doubts),
             position: progress.anchor,
             replay_until: progress.position,
             divergences: Vec::new(),
@@ -121,12 +127,30 @@ impl Collector {
         self.fences.admits(from.partition, from.incarnation)
     }
 
+    /// A partition goes on without records that its log has lost. What it had not sealed by now is void; what it had stands.
+    pub fn lost(&mut self, from: Message, loss: &Loss) {
+        if !self.admit(from) {
+            return;
+        }
+        if self.is_new(from) {
+            self.doubts.tell(from, self.sealed[from.partition.0 as usize], loss);
+        }
+        for collecting in self.windows.values_mut().filter(|known| !known.closed.contains_key(&from.partition)) {
+            collecting.parts.retain(|(partition, _), _| *partition != from.partition);
+        }
+        // Of these nothing is known any more; what waits to be forgotten stays.
+        self.windows.retain(|_, known| known.state != State::Collecting || !known.is_empty());
+    }
+
     /// Takes in a part of a window's state.
     pub fn partial(&mut self, from: Message, partial: Partial) {
         if !self.admit(from) || partial.window.end <= self.published_until {
             return;
         }
         let window = partial.window;
+        if self.doubts.stands(from, window) {
+            return;
+        }
         let collecting = self.collecting(window, from.at);
         let key = (from.partition, partial.part);
         if collecting.state == State::Published {
@@ -151,6 +175,9 @@ impl Collector {
         let known = self.sealed[from.partition.0 as usize].max(self.topology.joins(from.partition));
         if known < seal.after && self.published_until < seal.after {
             self.lose(seal.after);
+        }
+        if self.is_new(from) {
+            self.doubts.seal(from, self.sealed[from.partition.0 as usize], seal);
         }
         for closed in &seal.closed {
             if closed.window.end > self.published_until {
@@ -181,7 +208,7 @@ impl Collector {
             let needed = &sealed[..topology.partitions_of(*window).min(sealed.len())];
             let is_sealed = needed.iter().all(|sealed| window.end <= *sealed);
             if is_sealed && collecting.state == State::Collecting && collecting.has_all_parts() {
-                match publish(&self.program, *window, collecting) {
+                match publish(&self.program, *window, collecting, self.doubts.named(*window)) {
                     Ok(complete) => published.push(complete),
                     Err(error) if published.is_empty() => return Err(error),
                     Err(_) => break,
@@ -209,13 +236,19 @@ impl Collector {
         let fences = first.map_or(&self.fences, |first| &first.fences);
         CollectorProgress {
             position: self.position.max(self.replay_until),
-            anchor: first.map_or(self.position, |first| first.first_message),
+            anchor: self.anchor(),
             published_until: self.published_until,
             lost_until: self.lost_until,
+            doubts: self.doubts.all().to_vec(),
             is_cut: self.is_cut,
             sealed: self.sealed.clone(),
             incarnations: fences.incarnations().to_vec(),
         }
+    }
+
+    /// The first message of a window that is not published yet, or the position.
+    fn anchor(&self) -> Offset {
+        self.windows.values().map(|collecting| collecting.first_message).min().unwrap_or(self.position)
     }
 
     /// The seal of each source partition.
@@ -266,7 +299,15 @@ impl Collector {
         self.admits(from)
     }
 
+    /// Whether the message is not taken in again: what the committed seals and doubts hold of the others must not be counted twice.
+    fn is_new(&self, from: Message) -> bool {
+        from.at >= self.replay_until
+    }
+
     fn close(&mut self, from: Message, closed: ClosedWindow) {
+        if self.doubts.stands(from, closed.window) {
+            return;
+        }
         let collecting = self.collecting(closed.window, from.at);
         if collecting.state == State::Published {
             return;
@@ -315,5 +356,6 @@ impl Collector {
         }
         let waiting = self.windows.keys().next().map_or(sealed, |window| sealed.min(window.start));
         self.published_until = self.published_until.max(waiting);
+        self.doubts.forget(self.published_until);
     }
 }

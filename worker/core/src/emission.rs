@@ -3,6 +3,7 @@
 use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
+use crate::loss::Loss;
 use crate::units::{Digest, EventTime, LogTime, Offset};
 use crate::window::Window;
 
@@ -80,6 +81,8 @@ pub struct Seal {
     pub at: Offset,
     /// The windows that it closes, by start; for each output with at least one part.
     pub closed: Vec<ClosedWindow>,
+    /// What the log has lost that windows up to `until` may lack.
+    pub lost: Vec<Loss>,
 }
 
 /// What a seal says of one closed window and output, so that a missing or foreign part is noticed.

@@ -6,6 +6,7 @@
 
 mod closing;
 mod judging;
+mod losing;
 mod saving;
 
 use std::collections::VecDeque;
@@ -18,6 +19,7 @@ use crate::fetch::Fetch;
 use crate::fold::Fold;
 use crate::groups::GroupIndex;
 use crate::judge::Judged;
+use crate::loss::Loss;
 use crate::open::OpenWindows;
 use crate::program::Program;
 use crate::progress::{BatchKey, Decree, History, Point, Progress};
@@ -55,6 +57,7 @@ pub struct Lane {
     /// Decrees since the anchor.
     decrees: Vec<Decree>,
     history: History,
+    losses: Vec<Loss>,
     incarnation: u64,
     verdicts: Verdicts,
     /// Windows that start before are another meaning's: what lies in them is remembered, and is late.
@@ -110,6 +113,7 @@ impl Lane {
             pending: progress.decree_pending,
             decrees: Vec::new(),
             history: progress.decrees.iter().fold(progress.history, History::without),
+            losses: progress.losses.clone(),
             incarnation: progress.incarnation,
             verdicts: Verdicts::default(),
             windows_from: EventTime::NEVER,
@@ -136,6 +140,7 @@ impl Lane {
 
     fn pass(&mut self, fetch: &Fetch<'_>, theirs: Option<&[(i64, Verdict)]>) -> Result<Emissions, Error> {
         self.forget_groups();
+        self.bound_losses(fetch);
         let judged = Judged::of(&self.program, fetch.rows, &mut self.groups)?;
         let out = Emissions::default();
         let mut pass = Pass { fetch, judged: &judged, out, row: 0, uncounted: 0, halt: None, theirs };
@@ -197,6 +202,7 @@ impl Lane {
             volumes: self.volumes.known(),
             decree_pending: self.pending && !self.to_apply.is_empty(),
             history: self.to_apply.iter().fold(self.history, History::with),
+            losses: self.losses.clone(),
             incarnation: self.incarnation,
         }
     }

@@ -9,6 +9,7 @@ mod argument;
 mod batch;
 mod change;
 mod collect;
+mod doubts;
 mod emission;
 mod error;
 mod evaluate;
@@ -22,6 +23,7 @@ mod ids;
 mod judge;
 mod lane;
 mod latency;
+mod loss;
 mod merge;
 #[cfg(feature = "mutants")]
 pub mod mutants;
@@ -37,6 +39,7 @@ mod window;
 pub use batch::BatchState;
 pub use change::{BeforeProgress, Change, DecreedBoth, Lanes, Said, Targets};
 pub use collect::{Collector, CollectorProgress, Divergence, Message, Published};
+pub use doubts::{Doubt, Lost};
 pub use emission::{
     BatchReport, ClosedWindow, Emission, Emissions, Halt, Partial, Reason, Refused, RuleCounts, Sample, Seal, Verdict,
     Verdicts,
@@ -48,6 +51,7 @@ pub use health::{BatchName, Health, HealthRules, Limits, Standing, State, Tally,
 pub use ids::IdSet;
 pub use lane::{Decreed, Lane, LaneState, WindowChanges, WindowContent, WindowState};
 pub use latency::Latency;
+pub use loss::Loss;
 pub use program::{BatchCut, Check, Consequence, Expression, Function, Group, Measure, Program, Rule, Volume};
 pub use progress::{BatchKey, Decree, History, Point, Progress};
 pub use topology::Topology;

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::loss::Loss;
 use crate::units::{EventTime, LogTime, Offset};
 
 /// A record's batch: (log time ÷ interval, offset ÷ maximum), both rounded down.
@@ -61,6 +62,8 @@ pub struct Progress {
     pub decree_pending: bool,
     /// What has made the state at `position` besides the log: where reading began, and every decree since.
     pub history: History,
+    /// What was gone from the log when it was needed, the oldest first.
+    pub losses: Vec<Loss>,
     /// How often the partition has been taken over.
     pub incarnation: u64,
 }
@@ -117,6 +120,7 @@ impl Progress {
             volumes: Vec::new(),
             decree_pending: false,
             history: History::start(offset, watermark),
+            losses: Vec::new(),
             incarnation: 0,
         }
     }

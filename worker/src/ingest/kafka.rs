@@ -178,6 +178,7 @@ impl Broker for Arc<Kafka> {
             fetch: Fetch::with_capacity(self.fetch_records),
             decoding: decoding(&self.plan),
             before,
+            gone: false,
         }))
     }
 
@@ -222,6 +223,8 @@ struct KafkaReader {
     fetch: Fetch,
     decoding: Decoding,
     before: Option<Decoding>,
+    /// The next record is gone from the log.
+    gone: bool,
 }
 
 impl Reader for KafkaReader {
@@ -238,8 +241,12 @@ impl Reader for KafkaReader {
         for error in self.fetch.errors() {
             match error {
                 FetchError::PartitionEnd { offset, .. } => end = end.max((*offset).min(until.0)),
+                FetchError::OffsetGone { .. } => self.gone = true,
                 error => status.trouble(&task, reason_of(error), error.to_string()),
             }
+        }
+        if count == 0 && self.gone {
+            return Err(IngestError::OffsetGone { partition: self.partition, position: position.0 });
         }
         if count == 0 {
             let none = |decoding: &Decoding| Records::none(&decoding.decoder.schema());
@@ -258,6 +265,17 @@ impl Reader for KafkaReader {
         let found = records.binary_search_by_key(&refused.offset.0, Record::offset);
         let record = &records[found.expect("a refused record is one of the fetch that was read")];
         self.kafka.dead_letter(program, self.partition, record, &refused.reason)
+    }
+}
+
+impl Drop for KafkaReader {
+    /// The client would not read on behind a record that is gone; the partition is started anew.
+    fn drop(&mut self) {
+        if let Some(start) = self.start.filter(|_| self.gone)
+            && let Err(error) = self.kafka.consumer.end(self.partition, start)
+        {
+            tracing::warn!(partition = self.partition, %error, "the partition is not started anew");
+        }
     }
 }
 
@@ -294,8 +312,9 @@ fn records(decoded: Decoded) -> Records {
 
 fn reason_of(error: &FetchError) -> &'static str {
     match error {
-        FetchError::OffsetGone { .. } => "SourceDataLost",
         FetchError::Refused { .. } => "TopicMissing",
-        FetchError::PartitionEnd { .. } | FetchError::Failed { .. } => "BrokerUnreachable",
+        FetchError::OffsetGone { .. } | FetchError::PartitionEnd { .. } | FetchError::Failed { .. } => {
+            "BrokerUnreachable"
+        }
     }
 }

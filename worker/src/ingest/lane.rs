@@ -58,11 +58,16 @@ impl LaneWork {
         self.take_waiting(shared, now)?;
         let (mut reached_end, mut busy) = (false, false);
         let may_read = shared.quality.may_read();
-        for owned in self.owned.values_mut().filter(|_| may_read) {
+        let mut gone = Vec::new();
+        for (partition, owned) in self.owned.iter_mut().filter(|_| may_read) {
             let before = owned.at_end();
-            busy |= owned.step(shared, now)?;
+            match owned.step(shared, now) {
+                Err(IngestError::OffsetGone { .. }) => gone.push(*partition),
+                stepped => busy |= stepped?,
+            }
             reached_end |= owned.at_end() && !before;
         }
+        self.take_anew(shared, &gone, now)?;
         if reached_end || now.ticks >= self.last_cut + shared.settings.cut_interval.as_millis() as u64 {
             self.cut(shared, now, false)?;
             self.last_cut = now.ticks;
@@ -82,6 +87,21 @@ impl LaneWork {
             self.last_report = now.ticks;
         }
         Ok(busy)
+    }
+
+    /// Partitions of which the next record is gone are taken over anew, which says what is to be done.
+    fn take_anew(&mut self, shared: &Shared, gone: &[i32], now: Now) -> Result<(), IngestError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.cut(shared, now, false)?;
+        for partition in gone {
+            if self.owned.remove(partition).is_some() {
+                shared.status.remove_partition(*partition);
+                self.waiting.insert(*partition, now.ticks);
+            }
+        }
+        Ok(())
     }
 
     /// Cuts and lets go of partitions.

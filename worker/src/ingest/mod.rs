@@ -10,6 +10,7 @@ mod group;
 mod idle;
 mod kafka;
 mod lane;
+mod loss;
 mod partition;
 mod refused;
 mod standstill;
@@ -67,8 +68,8 @@ pub enum IngestError {
     EncodeRecord(#[from] serde_json::Error),
     /// The log no longer holds what a rebuild needs. The user must decide: restore the topic, or reset the group.
     #[error(
-        "partition {partition} must be read from offset {needed}, but its log holds {low} to {high}; restore the topic, or \
-         delete the consumer group to begin anew"
+        "partition {partition} must be read from offset {needed}, but its log holds {low} to {high}; restore the topic, \
+         go on without with source.onDataLoss: Continue, or delete the consumer group to begin anew"
     )]
     SourceDataLost {
         /// The partition.
@@ -79,6 +80,14 @@ pub enum IngestError {
         low: i64,
         /// The next offset that will be written.
         high: i64,
+    },
+    /// The log lost a record before it was read. The partition is taken over anew, which says what is to be done.
+    #[error("partition {partition} was read up to offset {position}, which its log no longer holds")]
+    OffsetGone {
+        /// The partition.
+        partition: i32,
+        /// The position.
+        position: i64,
     },
     /// The topic has a partition that the pipeline does not know of. The user must raise the number in the manifest, or the operator
     /// is about to say from which window on it counts.
@@ -144,6 +153,7 @@ impl IngestError {
         match self {
             Self::Source(error) => error.retry(),
             Self::SourceDataLost { .. }
+            | Self::OffsetGone { .. }
             | Self::OtherTopic { .. }
             | Self::UnknownPartition { .. }
             | Self::UnknownMeaning { .. }
@@ -161,7 +171,7 @@ impl IngestError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Source(SourceError::FindTopic { .. }) => "TopicMissing",
-            Self::SourceDataLost { .. } => "SourceDataLost",
+            Self::SourceDataLost { .. } | Self::OffsetGone { .. } => "SourceDataLost",
             Self::OtherTopic { .. } => "TopicRecreated",
             Self::UnknownPartition { .. } => "UnknownPartition",
             Self::UnknownMeaning { .. } => "UnknownMeaning",

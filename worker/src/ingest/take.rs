@@ -10,7 +10,7 @@ use stream_core::{BeforeProgress, EventTime, Lane, Lanes, Offset, Partition, Poi
 
 use super::effects::{Commit, Ends, Now};
 use super::partition::{Owned, commit, fence};
-use super::{IngestError, Shared};
+use super::{IngestError, Shared, loss};
 use crate::checkpoint::Keeper;
 use crate::checkpoint::manifest::{FORMAT, Identity};
 use crate::progress::{CommittedProgress, decode};
@@ -39,7 +39,8 @@ impl Owned {
         expect_same_topic(shared, partition, &taken, topic_id.as_deref())?;
         expect_known_meaning(shared, partition, &taken)?;
         let mut taken = raised(taken, topic_id);
-        if begins(shared, partition, &taken, is_new)? {
+        let begins = begins(shared, partition, &taken, is_new)?;
+        if begins {
             if shared.broker.tenure(partition) != Some(tenure) {
                 return Err(lost());
             }
@@ -47,9 +48,8 @@ impl Owned {
         }
         taken.revision = Some(shared.plan.revision);
         let mut keeper = keeper(shared, partition, taken.topic_id.as_deref());
-        let (lanes, from_checkpoint) = lanes(shared, partition, &taken, keeper.as_mut())?;
+        let (taken, lanes, from_checkpoint) = on_what_is_left(shared, partition, taken, begins, keeper.as_mut(), ends)?;
         let from = lanes.next_point();
-        expect_log(partition, &from, taken.position(), ends)?;
         if shared.broker.tenure(partition) != Some(tenure) {
             return Err(lost());
         }
@@ -59,6 +59,7 @@ impl Owned {
         let mut owned = Self::start(shared, (partition, tenure), taken, lanes, keeper, now)?;
         owned.from_checkpoint = from_checkpoint;
         fence(shared, partition, incarnation)?;
+        owned.tell_losses(shared)?;
         owned.resend_decree(shared)?;
         Ok(owned)
     }
@@ -153,6 +154,38 @@ fn lanes(
     let lane = loaded.map_or_else(|| Lane::resume(program, &taken.progress), Ok)?;
     let begun = shared.previous.as_ref().map_or(EventTime::NEVER, |previous| previous.change.until);
     Ok((lane.with_windows_from(begun).into(), from_checkpoint))
+}
+
+/// The same, if the log holds what they need.
+fn on_log(
+    shared: &Shared,
+    partition: i32,
+    taken: &CommittedProgress,
+    keeper: Option<&mut Keeper>,
+    ends: Ends,
+) -> Result<(Lanes, bool), IngestError> {
+    let (lanes, from_checkpoint) = lanes(shared, partition, taken, keeper)?;
+    expect_log(partition, &lanes.next_point(), taken.position(), ends)?;
+    Ok((lanes, from_checkpoint))
+}
+
+/// The same, or what is gone on with where the log has lost its beginning, with its lanes.
+fn on_what_is_left(
+    shared: &Shared,
+    partition: i32,
+    taken: CommittedProgress,
+    begins: bool,
+    mut keeper: Option<&mut Keeper>,
+    ends: Ends,
+) -> Result<(CommittedProgress, Lanes, bool), IngestError> {
+    match on_log(shared, partition, &taken, keeper.as_deref_mut(), ends) {
+        Ok((lanes, from_checkpoint)) => Ok((taken, lanes, from_checkpoint)),
+        Err(error) => {
+            let left = loss::without(shared, partition, &taken, ends, begins, error)?;
+            let (lanes, from_checkpoint) = on_log(shared, partition, &left, keeper, ends)?;
+            Ok((left, lanes, from_checkpoint))
+        }
+    }
 }
 
 /// Whether this worker can carry out what is open. One of an earlier meaning, which has come back or has not been replaced yet, leaves

@@ -6,6 +6,8 @@ use super::ProgressError;
 
 /// Stands between the meaning that the pipeline has and the one before.
 pub(super) const DIVIDER: &str = "/";
+/// Stands before what the log has lost.
+pub(super) const LOST: &str = "lost";
 
 /// What follows the version, field by field.
 pub(super) struct Fields<'a> {
@@ -25,7 +27,19 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn is_more(&mut self) -> bool {
-        self.rest.peek().is_some_and(|next| *next != DIVIDER)
+        self.rest.peek().is_some_and(|next| *next != DIVIDER && *next != LOST)
+    }
+
+    /// Whether nothing follows.
+    pub(super) fn is_end(&mut self) -> bool {
+        self.rest.peek().is_none()
+    }
+
+    /// Goes on behind the marker of losses, if it stands here.
+    pub(super) fn losses(&mut self) -> bool {
+        let found = self.version >= 4 && self.rest.next_if_eq(&LOST).is_some();
+        self.number += usize::from(found);
+        found
     }
 
     /// Goes on behind the divider.

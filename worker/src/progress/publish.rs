@@ -1,9 +1,9 @@
 //! Publish progress as text.
 
-use stream_core::{CollectorProgress, EventTime, Offset};
+use stream_core::{CollectorProgress, Doubt, EventTime, Lost, Offset, Partition};
 
-use super::ProgressError;
 use super::fields::{DIVIDER, Fields};
+use super::{ProgressError, append_lost};
 
 /// Everything that is committed for a partition of the partials topic.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,7 +23,12 @@ pub struct CommittedPublish {
 pub fn encode_publish(committed: &CommittedPublish) -> String {
     let CommittedPublish { progress, files, meaning, before } = committed;
     let [gold, report] = files.each_ref().map(|file| file.as_deref().unwrap_or("-"));
+    let doubts = progress.doubts.len() + before.as_ref().map_or(0, |before| before.doubts.len());
     let mut text = match meaning {
+        _ if doubts > 0 => {
+            let meaning = meaning.map_or_else(|| "-".to_owned(), |meaning| meaning.to_string());
+            format!("4 {gold} {report} {meaning} {}", encode_collector(progress))
+        }
         None => format!("2 {gold} {report} {}", encode_collector(progress)),
         Some(meaning) => format!("3 {gold} {report} {meaning} {}", encode_collector(progress)),
     };
@@ -44,17 +49,39 @@ fn encode_collector(progress: &CollectorProgress) -> String {
             format!(" {} {incarnation}", sealed.0.wrapping_sub(progress.published_until.0))
         }),
     );
+    append_lost(&mut text, progress.doubts.iter().map(|doubt| encode_doubt(doubt, progress)));
     text
+}
+
+/// Messages as the difference to the anchor, windows as the difference to the published horizon.
+fn encode_doubt(Doubt { lost, at, after, until }: &Doubt, progress: &CollectorProgress) -> String {
+    let Lost { partition, from, to } = lost;
+    let (at, to) = (at.0.wrapping_sub(progress.anchor.0), to.0.wrapping_sub(from.0));
+    let [after, until] = [after, until].map(|time| time.0.wrapping_sub(progress.published_until.0));
+    format!("{partition} {from} {to} {at} {after} {until}")
+}
+
+fn decode_doubt(fields: &mut Fields<'_>, anchor: Offset, published: EventTime) -> Result<Doubt, ProgressError> {
+    let (partition, from) = (Partition(fields.next()?), fields.next::<i64>()?);
+    let lost = Lost { partition, from: Offset(from), to: Offset(from.wrapping_add(fields.next()?)) };
+    let at = Offset(anchor.0.wrapping_add(fields.next()?));
+    let after = EventTime(published.0.wrapping_add(fields.next()?));
+    Ok(Doubt { lost, at, after, until: EventTime(published.0.wrapping_add(fields.next()?)) })
 }
 
 /// Publish progress from a commit, for `partitions` source partitions.
 pub fn decode_publish(position: Offset, metadata: &str, partitions: usize) -> Result<CommittedPublish, ProgressError> {
-    let mut fields = Fields::of(metadata, 3)?;
+    let mut fields = Fields::of(metadata, 4)?;
     let old = fields.version == 1;
     let files = if old { [None, None] } else { [fields.optional()?, fields.optional()?] };
-    let meaning = if fields.version < 3 { None } else { Some(fields.next()?) };
+    let meaning = match fields.version {
+        1 | 2 => None,
+        3 => Some(fields.next()?),
+        _ => fields.optional()?,
+    };
     let progress = decode_collector(&mut fields, position, partitions, old)?;
-    let before = if meaning.is_some() && fields.divider().is_ok() {
+    let before = if meaning.is_some() && !fields.is_end() {
+        fields.divider()?;
         Some(decode_collector(&mut fields, position, partitions, false)?)
     } else {
         None
@@ -79,7 +106,13 @@ fn decode_collector(
     }
     sealed.resize(partitions.max(sealed.len()), EventTime::NEVER);
     incarnations.resize(sealed.len(), 0);
-    Ok(CollectorProgress { position, anchor, published_until, lost_until, is_cut, sealed, incarnations })
+    let mut doubts = Vec::new();
+    if fields.losses() {
+        while fields.is_more() {
+            doubts.push(decode_doubt(fields, anchor, published_until)?);
+        }
+    }
+    Ok(CollectorProgress { position, anchor, published_until, lost_until, doubts, is_cut, sealed, incarnations })
 }
 
 /// Up to where windows are published by a commit of the publish group, milliseconds; nothing if it cannot be read.

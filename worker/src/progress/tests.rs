@@ -1,4 +1,4 @@
-use stream_core::CollectorProgress;
+use stream_core::{CollectorProgress, Doubt, Lost, Partition};
 
 use super::*;
 
@@ -8,6 +8,11 @@ fn committed(progress: Progress) -> CommittedProgress {
 
 fn decree(at: i64) -> Decree {
     Decree { at: Offset(at), watermark: EventTime(-at) }
+}
+
+fn loss(until: Option<i64>) -> Loss {
+    let until = until.map(EventTime);
+    Loss { from: Offset(3), to: Offset(9), position: Offset(5), after: EventTime(-300), until, over: until.is_some() }
 }
 
 fn busy() -> Progress {
@@ -27,9 +32,14 @@ fn progress_comes_back_from_its_text() {
         let before = BeforeProgress { progress: before.progress.clone(), since: Offset(6) };
         CommittedProgress { before: Some(before), ..committed(now) }
     };
+    let lost = Progress { losses: vec![loss(Some(900)), loss(None)], volumes: vec![7], ..busy() };
+    let both_lost = leaving(&committed(lost.clone()), Progress { position: Offset(5), ..lost.clone() });
+    let before_lost = leaving(&committed(lost.clone()), Progress { position: Offset(5), ..busy() });
     let both = leaving(&committed(busy()), ahead.clone());
     let both_with_volumes = leaving(&volumes, Progress { volumes: vec![3], ..ahead });
-    for committed in [committed(Progress::start(Offset(7))), committed(busy()), idle, volumes, both, both_with_volumes]
+    let changed = [both, both_with_volumes, committed(lost), both_lost, before_lost];
+    for committed in
+        [committed(Progress::start(Offset(7))), committed(busy()), idle, volumes].into_iter().chain(changed)
     {
         assert_eq!(decode(Offset(7), &encode(&committed)), Ok(committed));
     }
@@ -72,13 +82,20 @@ fn publish_progress_comes_back_from_its_text() {
     committed.files = [Some("gold/a/w.parquet".to_owned()), None];
     assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
     (committed.meaning, committed.before) = (Some(2), Some(start));
+    assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
+    let lost = Lost { partition: Partition(1), from: Offset(3), to: Offset(9) };
+    let doubts = |until| vec![Doubt { lost, at: Offset(6), after: EventTime(-300), until: EventTime(until) }; 2];
+    committed.progress.doubts = doubts(-300);
+    assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
+    (committed.meaning, committed.before) = (None, None);
+    committed.progress.doubts = doubts(900);
     assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed));
 }
 
 #[test]
 fn foreign_metadata_is_refused() {
-    let foreign = |found: &str| Err(ProgressError::OtherVersion { found: found.into(), newest: 4 });
+    let foreign = |found: &str| Err(ProgressError::OtherVersion { found: found.into(), newest: 5 });
     assert_eq!(decode(Offset(0), ""), foreign(""));
-    assert_eq!(decode(Offset(0), "5 x"), foreign("5"));
+    assert_eq!(decode(Offset(0), "6 x"), foreign("6"));
     assert_eq!(decode(Offset(0), "1 x"), Err(ProgressError::ParseField { field: 1, text: "x".into() }));
 }

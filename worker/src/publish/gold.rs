@@ -36,6 +36,17 @@ pub struct Contribution {
     pub records: u64,
 }
 
+/// Records that a source partition had lost, and that a window may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Lost {
+    /// The partition.
+    pub partition: i32,
+    /// The first offset that was needed.
+    pub from: i64,
+    /// The first that was there.
+    pub to: i64,
+}
+
 /// A gold file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gold {
@@ -49,6 +60,8 @@ pub struct Gold {
     pub digest: String,
     /// What the source partitions contributed, by partition.
     pub sources: Vec<Contribution>,
+    /// What it may lack; nothing in a whole one.
+    pub lost: Vec<Lost>,
     /// The rows.
     pub rows: RecordBatch,
 }
@@ -68,6 +81,7 @@ impl Gold {
         let window = text("sluice.window")?;
         let window = window.split_once('/').and_then(|(start, end)| Some((start.parse().ok()?, end.parse().ok()?)));
         let revision = text("sluice.revision")?.parse().map_err(|_| ReadGoldError::Footer("sluice.revision"))?;
+        let lost = text("sluice.lost").map_or(Ok(Vec::new()), |text| serde_json::from_str(&text));
         let sources = serde_json::from_str(&text("sluice.sources")?);
         let (reader_schema, digest) = (text("sluice.reader_schema")?, text("sluice.digest")?);
         let schema = builder.schema().clone();
@@ -78,6 +92,7 @@ impl Gold {
             reader_schema,
             digest,
             sources: sources.map_err(|_| ReadGoldError::Footer("sluice.sources"))?,
+            lost: lost.map_err(|_| ReadGoldError::Footer("sluice.lost"))?,
             rows: concat_batches(&schema, &batches)?,
         })
     }

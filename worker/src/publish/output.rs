@@ -12,7 +12,7 @@ use super::table::{self, Table, gold_prefix};
 use super::{PublishError, Publisher};
 use crate::progress::CommittedPublish;
 use crate::stop::Backoff;
-use crate::wire::{PartialError, read_partial, read_seal};
+use crate::wire::{PartialError, read_loss, read_partial, read_seal};
 
 /// The state of one partition.
 pub(super) struct Output {
@@ -182,6 +182,7 @@ impl Output {
                 seal.closed.retain(|closed| closed.window.start < until);
                 meaning.collector.seal(from, &seal);
             }
+            Content::Loss(body) => meaning.collector.lost(from, &read_loss(body)),
             Content::Fence | Content::Report(_) => {}
         }
         Ok(())

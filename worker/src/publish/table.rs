@@ -12,7 +12,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use plan::{PartitionKey, Plan};
 use schemas::wire::BatchBody;
-use stream_core::{Latency, Published};
+use stream_core::{Latency, Lost, Published};
 
 /// A file to be written once.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ pub fn gold(plan: &Plan, published: &Published, output: i32) -> Result<Table, Pa
             closed.first, closed.end, closed.records
         )
     });
-    let footer = [
+    let mut footer = vec![
         ("sluice.pipeline", plan.name.clone()),
         ("sluice.revision", plan.revision.to_string()),
         ("sluice.window", format!("{}/{}", published.window.start, published.window.end)),
@@ -73,6 +73,14 @@ pub fn gold(plan: &Plan, published: &Published, output: i32) -> Result<Table, Pa
         ("sluice.reader_schema", plan.reader_schema.clone()),
         ("sluice.digest", published.digest.to_string()),
     ];
+    // What the window may lack, where something was lost; other files are as they always were.
+    let lost = published
+        .lost
+        .iter()
+        .map(|Lost { partition, from, to }| format!(r#"{{"partition":{partition},"from":{from},"to":{to}}}"#));
+    if !published.lost.is_empty() {
+        footer.push(("sluice.lost", format!("[{}]", lost.collect::<Vec<_>>().join(","))));
+    }
     Ok(Table {
         folder: format!("gold/{}{}", plan.name, keys.collect::<String>()),
         name: format!("{}{}.parquet", gold_prefix(published, output), published.digest),

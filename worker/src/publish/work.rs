@@ -152,8 +152,8 @@ impl Publisher {
             if progress.anchor < low {
                 let (anchor, low) = (progress.anchor.0, low.0);
                 tracing::warn!(output, anchor, low, "the partials topic has lost what was not published yet");
-                let CollectorProgress { position, anchor, sealed, is_cut, .. } = start.progress.clone();
-                *progress = CollectorProgress { position, anchor, sealed, is_cut, ..progress.clone() };
+                let CollectorProgress { position, anchor, sealed, doubts, is_cut, .. } = start.progress.clone();
+                *progress = CollectorProgress { position, anchor, sealed, doubts, is_cut, ..progress.clone() };
             }
         }
         Ok(self.changed(taken, false))
@@ -175,6 +175,7 @@ impl Publisher {
             lost_until: EventTime::NEVER,
             is_cut: is_anew && before.is_cut,
             sealed: vec![EventTime::NEVER; before.sealed.len()],
+            doubts: Vec::new(),
             ..before.clone()
         };
         CommittedPublish { progress, before: Some(before), meaning, ..taken }

@@ -117,6 +117,19 @@ impl Consumer {
         Ok(queue)
     }
 
+    /// Ends the start with this `number` of a partition that stays this member's, so that it can be started anew. Its queue must not be
+    /// read any more.
+    pub fn end(&self, partition: i32, number: u64) -> Result<(), SourceError> {
+        let mut parts = self.base.context().partitions();
+        if parts.started.get(&partition) != Some(&number) {
+            return Ok(());
+        }
+        parts.started.remove(&partition);
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.topic, partition);
+        self.base.incremental_unassign(&list).map_err(|source| SourceError::End { partition, source })
+    }
+
     /// The number of the assignment by which the partition is this member's.
     pub fn tenure(&self, partition: i32) -> Option<u64> {
         self.base.context().partitions().tenures.get(&partition).copied()

@@ -99,6 +99,14 @@ pub enum SourceError {
         /// The client's error.
         source: KafkaError,
     },
+    /// Reading could not be ended.
+    #[error("partition {partition} could not be let go to be started anew: {source}")]
+    End {
+        /// The partition.
+        partition: i32,
+        /// The client's error.
+        source: KafkaError,
+    },
     /// The partition's queue could not be taken.
     #[error(transparent)]
     Split(#[from] SplitError),
@@ -126,7 +134,8 @@ impl SourceError {
             | Self::AskWatermarks { source, .. }
             | Self::AskCommitted { source }
             | Self::Commit { source, .. }
-            | Self::Start { source, .. } => classify(source),
+            | Self::Start { source, .. }
+            | Self::End { source, .. } => classify(source),
         }
     }
 }

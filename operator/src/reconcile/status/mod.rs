@@ -265,7 +265,11 @@ pub fn changes(old: &AnalyticsPipelineStatus, new: &AnalyticsPipelineStatus) -> 
             ConditionStatus::Unknown => was.is_some_and(|(status, _)| status == ConditionStatus::True),
         };
         is_new.then(|| Happening {
-            reason: EventReason::ConditionChanged,
+            reason: if after.reason == Reason::WindowsIncomplete.as_str() {
+                EventReason::SourceDataLost
+            } else {
+                EventReason::ConditionChanged
+            },
             warning: after.status != ConditionStatus::True,
             note: format!("{}={:?} {}: {}", after.type_, after.status, after.reason, after.message),
         })

@@ -15,13 +15,27 @@ pub fn quality_condition(reports: &[&WorkerReport]) -> (Answer, Option<DataQuali
     let watching = reports.iter().filter_map(|report| report.quality.as_ref());
     let judged = watching.filter(|quality| quality.until.is_some()).max_by_key(|quality| quality.until);
     let figures = judged.map(figures);
+    let lost = losses(reports);
     let runaway = |trouble: &&Trouble| trouble.reason == "DeadLetterRunaway";
     let answer = match (reports.iter().flat_map(|report| &report.troubles).find(runaway), judged) {
         (Some(trouble), _) => Answer::no(Reason::DeadLetterRunaway, &trouble.message),
+        (None, _) if lost.is_some() => Answer::no(Reason::WindowsIncomplete, lost.unwrap_or_default()),
         (None, Some(quality)) => answer(quality),
         (None, None) => Answer::unknown(Reason::NoBatchYet, "no batch has been reported yet"),
     };
     (answer, figures)
+}
+
+/// What source partitions have lost and gone on without, as long as that is recent.
+fn losses(reports: &[&WorkerReport]) -> Option<String> {
+    let time = |millis: i64| Time::from_millis(millis).to_string();
+    let partitions = reports.iter().flat_map(|report| &report.partitions);
+    let recent = partitions.flat_map(|partition| {
+        let recent = partition.losses.iter().filter(|loss| loss.is_recent(partition.watermark));
+        recent.map(|loss| loss.words(partition.partition, time))
+    });
+    let recent: Vec<String> = recent.collect();
+    (!recent.is_empty()).then(|| recent.join("; "))
 }
 
 fn answer(quality: &QualityReport) -> Answer {
@@ -75,7 +89,7 @@ fn rule_status(rule: &RuleStanding) -> RuleStatus {
 
 #[cfg(test)]
 mod tests {
-    use schemas::report::QualityStanding;
+    use schemas::report::{LossReport, PartitionReport, QualityStanding};
     use schemas::status::ConditionStatus;
 
     use super::*;
@@ -136,6 +150,31 @@ mod tests {
             assert_eq!((answer.status, answer.reason, answer.message.as_str()), (status, reason, message));
             let rules = figures.expect("a batch was judged").rules;
             assert_eq!((rules[1].evaluated, rules[1].violations), (12_000, 670));
+        }
+    }
+
+    #[test]
+    fn a_loss_is_told_with_its_numbers_for_a_day_of_events() {
+        let hour = 3_600_000;
+        let loss =
+            LossReport { from: 100, to: 250, unread: 50, windows_after: Some(hour), windows_until: Some(2 * hour) };
+        let told = "the log of partition 3 had lost offsets 100 to 250 (50 never read); windows from 1970-01-01T01:00:00Z to \
+                    1970-01-01T02:00:00Z may lack records and are marked";
+        for (watermark, is_told) in [(hour, true), (25 * hour, true), (26 * hour, false)] {
+            let partition = PartitionReport {
+                partition: 3,
+                watermark: Some(watermark),
+                losses: vec![loss],
+                ..PartitionReport::default()
+            };
+            let lossy = WorkerReport { partitions: vec![partition], ..report(QualityState::Ok, QualityState::Ok) };
+            let (answer, _) = quality_condition(&[&lossy]);
+            let expected = if is_told {
+                (Reason::WindowsIncomplete, told)
+            } else {
+                (Reason::WithinThresholds, answer.message.as_str())
+            };
+            assert_eq!((answer.reason, answer.message.as_str()), expected, "{watermark}");
         }
     }
 

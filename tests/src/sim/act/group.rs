@@ -139,7 +139,7 @@ impl Sim {
         let newest = world.newest(domain.params.max_future_skew);
         let boundary = domain.program.windows.of(newest).end.max(last).max(until);
         let entries = log::draw(&self.domain, self.seed, partition, self.records / 2 + 1, boundary.0);
-        world.sources.push(Source { entries, low: 0, visible: 0 });
+        world.sources.push(Source { entries, low: 0, gone: 0, visible: 0 });
         world.epochs.retain(|(from, _)| *from != boundary);
         world.epochs.push((boundary, partition + 1));
         let lives = world.lives.len();

@@ -205,6 +205,7 @@ spec:
     eventId: id
     eventTime: at
     ingestTime: got
+    onDataLoss: Continue
     watermark: {{delay: {delay}s, maxFutureSkew: {skew}s, idleAfter: {idle_after}s}}
   revision: {revision}
 {filter}  quality:

@@ -196,6 +196,9 @@ impl Reader for SimReader {
         }
         let world = sim.world();
         let source = &world.sources[self.partition as usize];
+        if position.0 < source.gone && !world.is_away(BROKER) {
+            return Err(IngestError::OffsetGone { partition: self.partition, position: position.0 });
+        }
         let first = source.entries.partition_point(|entry| entry.offset < position.0);
         let room = if world.is_away(BROKER) { 0 } else { world.lives[pid].fetch };
         let there = &source.entries[first..source.visible.max(first)];

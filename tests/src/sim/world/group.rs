@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stream_core::{EventTime, Partition, Progress};
+use stream_core::{EventTime, Loss, Partition, Progress};
 use worker::ingest::effects::Commit;
 use worker::progress::{CommittedProgress, decode};
 
@@ -53,6 +53,20 @@ impl World {
         }
     }
 
+    fn note_losses(&mut self, partition: i32, now: &Progress) {
+        let known = self.lost.get(&partition).map_or(&[][..], Vec::as_slice);
+        let is_known = |loss: &Loss| known.iter().any(|known| (known.from, known.to) == (loss.from, loss.to));
+        let new: Vec<Loss> = now.losses.iter().filter(|loss| !is_known(loss)).copied().collect();
+        for loss in new {
+            let what = if loss.unread() > 0 { "before they were read" } else { "that had been read" };
+            self.tally.count(&format!("loss: a partition went on without records {what}"));
+            if self.is_changing() {
+                self.tally.count("loss: a partition went on without records in the middle of a change");
+            }
+            self.lost.entry(partition).or_default().push(loss);
+        }
+    }
+
     /// The decrees of a partition in the meaning at first (0) or in the one since (1), by position.
     pub fn decrees(&self, meaning: usize, partition: i32) -> Vec<Decree> {
         let of_partition = self.group.decrees[meaning].range((partition, i64::MIN)..=(partition, i64::MAX));
@@ -100,6 +114,8 @@ impl World {
             }
         }
         self.note_decrees(partition, &now);
+        let of_before = now.before.iter().map(|before| &before.progress);
+        of_before.chain([&now.progress]).for_each(|progress| self.note_losses(partition, progress));
         self.group.commits.insert(partition, commit.clone());
     }
 }

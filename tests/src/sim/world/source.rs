@@ -10,8 +10,10 @@ use crate::sim::domain::Entry;
 pub struct Source {
     /// All records it will ever have.
     pub entries: Vec<Entry>,
-    /// Where the log begins.
+    /// Where the log began.
     pub low: i64,
+    /// What stands before this is gone from it.
+    pub gone: i64,
     /// How many records it has now.
     pub visible: usize,
 }
@@ -36,7 +38,16 @@ impl Source {
         let behind = self.visible.checked_sub(1).map_or(self.low, |last| self.entries[last].offset + 1);
         let stable = if self.visible.is_multiple_of(2) { next.unwrap_or(behind + 1) } else { behind };
         let high = if self.visible % 5 == 3 { stable + 2 } else { stable };
-        Ends { low: Offset(self.low), stable: Offset(stable), high: Offset(high) }
+        Ends { low: Offset(self.low.max(self.gone)), stable: Offset(stable), high: Offset(high) }
+    }
+
+    /// The first `count` of so many `parts` of the records that are left are gone, at least one.
+    pub fn lose(&mut self, count: usize, parts: usize) -> bool {
+        let first = self.entries.partition_point(|entry| entry.offset < self.gone);
+        let left = self.visible.saturating_sub(first);
+        let Some(last) = (left * count / parts).max(1).min(left).checked_sub(1) else { return false };
+        self.gone = self.entries[first + last].offset + 1;
+        true
     }
 
     /// The largest event time that may count among the records that are there, at the most.

@@ -1,5 +1,6 @@
 //! How far a partition of the partials topic has come.
 
+use crate::doubts::Doubt;
 use crate::units::{EventTime, Offset};
 
 /// What is committed with the offset of a partials partition.
@@ -13,6 +14,8 @@ pub struct CollectorProgress {
     pub published_until: EventTime,
     /// Windows that end by then may be lost: the topic no longer told all of them when it was read from its beginning.
     pub lost_until: EventTime,
+    /// What source partitions have lost that windows to come may lack.
+    pub doubts: Vec<Doubt>,
     /// Whether there had been earlier messages when the topic was read from its beginning.
     pub is_cut: bool,
     /// The seal of each source partition at the position.
@@ -29,6 +32,7 @@ impl CollectorProgress {
             anchor: offset,
             published_until: EventTime::NEVER,
             lost_until: EventTime::NEVER,
+            doubts: Vec::new(),
             is_cut: offset > Offset(0),
             sealed: vec![EventTime::NEVER; partitions],
             incarnations: vec![0; partitions],

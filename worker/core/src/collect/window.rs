@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Published;
+use crate::doubts::Lost;
 use crate::emission::{ClosedWindow, Partial};
 use crate::error::Error;
 use crate::fences::Fences;
@@ -38,6 +39,11 @@ impl Collecting {
         Self { first_message, fences, parts, closed, state: State::Collecting }
     }
 
+    /// Whether nothing is known of it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.closed.is_empty()
+    }
+
     /// Whether the parts are those that the seals name: their number, and their digests in order.
     pub(super) fn has_all_parts(&self) -> bool {
         let named: usize = self.closed.values().map(|closed| closed.parts as usize).sum();
@@ -54,7 +60,12 @@ impl Collecting {
 }
 
 /// The window that the parts make.
-pub(super) fn publish(program: &Program, window: Window, collecting: &Collecting) -> Result<Published, Error> {
+pub(super) fn publish(
+    program: &Program,
+    window: Window,
+    collecting: &Collecting,
+    lost: Vec<Lost>,
+) -> Result<Published, Error> {
     let rows = merge(program, window, collecting.parts.values().map(|partial| &partial.rows))?;
     let sources: Vec<_> = collecting.closed.iter().map(|(partition, closed)| (*partition, *closed)).collect();
     let mut hasher = blake3::Hasher::new();
@@ -64,5 +75,10 @@ pub(super) fn publish(program: &Program, window: Window, collecting: &Collecting
         hasher.update(&closed.first.0.to_le_bytes());
         hasher.update(&closed.end.0.to_le_bytes());
     }
-    Ok(Published { window, rows, digest: Digest::of(&hasher), sources })
+    for Lost { partition, from, to } in &lost {
+        for number in [i64::from(partition.0), from.0, to.0] {
+            hasher.update(&number.to_le_bytes());
+        }
+    }
+    Ok(Published { window, rows, digest: Digest::of(&hasher), sources, lost })
 }

@@ -77,6 +77,7 @@ impl Lane {
         if until <= self.sealed {
             return Ok(());
         }
+        self.end_losses(until);
         let mut closed = Vec::new();
         for open in self.windows.close(until) {
             if loud && open.window.start >= self.windows_from {
@@ -88,7 +89,8 @@ impl Lane {
         }
         if loud && until > self.windows_from {
             let after = self.sealed.max(self.windows_from);
-            out.items.push(Emission::Seal(Seal { after, until, at, closed }));
+            let lost = self.losses_between(after, until);
+            out.items.push(Emission::Seal(Seal { after, until, at, closed, lost }));
         }
         self.sealed = until;
         self.next_seal = after(until, self.program.windows.size);

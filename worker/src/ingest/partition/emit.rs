@@ -40,7 +40,13 @@ impl Owned {
         Ok(())
     }
 
-    fn send(&self, shared: &Shared, output: u32, revision: i64, content: Content) -> Result<(), IngestError> {
+    pub(in crate::ingest) fn send(
+        &self,
+        shared: &Shared,
+        output: u32,
+        revision: i64,
+        content: Content,
+    ) -> Result<(), IngestError> {
         let (partition, incarnation) = (self.partition, self.committed.progress.incarnation);
         send(shared, output, Sender { partition, incarnation, revision }, content)
     }

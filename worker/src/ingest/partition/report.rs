@@ -1,13 +1,24 @@
 //! What a partition tells of itself.
 
 use schemas::report::{PartitionReport, WindowReport};
-use stream_core::EventTime;
+use stream_core::{EventTime, Loss};
 
 use super::Owned;
 use crate::ingest::checkpoints::Checkpoints;
-use crate::wire::ledger;
+use crate::wire::{ledger, loss_report};
 
 impl Owned {
+    /// What the log has lost, of the meaning that the pipeline has and of the one before.
+    pub(in crate::ingest) fn losses(&self) -> (&[Loss], &[Loss]) {
+        let before = self.lanes.has_before().then(|| self.lanes.first().losses());
+        (self.lanes.now().losses(), before.unwrap_or_default())
+    }
+
+    /// The seals of the same.
+    pub(in crate::ingest) fn sealed(&self) -> (EventTime, EventTime) {
+        (self.lanes.now().sealed(), self.lanes.first().sealed())
+    }
+
     /// What is known of the partition.
     pub fn report(&self) -> PartitionReport {
         let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
@@ -31,6 +42,7 @@ impl Owned {
                 .map(|(start, ids, bytes)| WindowReport { start: start.0, ids: ids as u64, bytes: bytes as u64 })
                 .collect(),
             ledger: ledger(&self.lanes.verdicts()),
+            losses: lane.losses().iter().map(loss_report).collect(),
         }
     }
 }
