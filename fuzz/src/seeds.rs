@@ -1,6 +1,6 @@
 //! Where the fuzzer begins: one good input per kind, made by the code that writes such bytes.
 
-use schemas::wire::{Content, Record, Sender};
+use schemas::wire::{Content, LossBody, Record, SealBody, Sender};
 use stream_core::{Emission, EventTime, Lane, Offset, Progress};
 use worker::wire::{partial_content, report_body, seal_body};
 
@@ -18,7 +18,7 @@ pub fn all() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     };
     let all: Vec<Vec<u8>> = said.iter().map(|record| record.encode().expect("it is written")).collect();
     let sale = sale(1, "eu", 1_999);
-    vec![
+    let seeds = vec![
         ("framing", "prefixed", [&[1, 0, 0, 0, 0, 1][..], &sale].concat()),
         ("framing", "header-id", [&[3 | 5 << 2, 0, 0, 0, 0, 1][..], &sale].concat()),
         ("framing", "header-guid", [&[3 | 17 << 2, 1][..], &[7; 16], &sale].concat()),
@@ -30,19 +30,29 @@ pub fn all() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("partial", "three-partitions", joined(&three_partitions(&said))),
         ("partial", "partial", joined(&kind("partial"))),
         ("partial", "seal", joined(&kind("seal"))),
+        ("partial", "loss", joined(&after_a_loss(&said))),
         ("report", "reports", joined(&kind("report"))),
         ("checkpoint", "forty-records", checkpoint::seed()),
-        ("progress", "ingest-v2", at(1234, PROGRESS)),
-        ("progress", "ingest-v1", at(1234, OLD_PROGRESS)),
-        ("progress", "publish-v1", at(1234, OLD_PUBLISH_PROGRESS)),
-        ("progress", "publish-v2", at(1234, PUBLISH_PROGRESS)),
-    ]
+    ];
+    let progress = PROGRESS.iter().map(|(name, metadata)| ("progress", *name, at(1234, metadata)));
+    seeds.into_iter().chain(progress).collect()
 }
 
-const PROGRESS: &str = include_str!("../../tests/golden/progress-v2.txt");
-const OLD_PROGRESS: &str = include_str!("../../tests/golden/progress-v1.txt");
-const PUBLISH_PROGRESS: &str = include_str!("../../tests/golden/publish-progress-v2.txt");
-const OLD_PUBLISH_PROGRESS: &str = include_str!("../../tests/golden/publish-progress-v1.txt");
+/// Progress of every version that was ever written.
+const PROGRESS: &[(&str, &str)] = &[
+    ("ingest-v1", include_str!("../../tests/golden/progress-v1.txt")),
+    ("ingest-v2", include_str!("../../tests/golden/progress-v2.txt")),
+    ("ingest-v3", include_str!("../../tests/golden/progress-v3.txt")),
+    ("ingest-v4", include_str!("../../tests/golden/progress-v4.txt")),
+    ("ingest-v4-volumes", include_str!("../../tests/golden/progress-v4-volumes.txt")),
+    ("ingest-v5", include_str!("../../tests/golden/progress-v5.txt")),
+    ("ingest-v5-leaving", include_str!("../../tests/golden/progress-v5-leaving.txt")),
+    ("publish-v1", include_str!("../../tests/golden/publish-progress-v1.txt")),
+    ("publish-v2", include_str!("../../tests/golden/publish-progress-v2.txt")),
+    ("publish-v3", include_str!("../../tests/golden/publish-progress-v3.txt")),
+    ("publish-v4", include_str!("../../tests/golden/publish-progress-v4.txt")),
+    ("publish-v4-leaving", include_str!("../../tests/golden/publish-progress-v4-leaving.txt")),
+];
 
 fn at(position: i64, metadata: &str) -> Vec<u8> {
     [&position.to_le_bytes()[..], metadata.trim_end().as_bytes()].concat()
@@ -67,6 +77,21 @@ fn said_as(emission: Emission) -> Record {
         Emission::Report(report) => Content::Report(report_body(&report, &REVENUE.plan)),
     };
     Record { from: Sender { partition: 0, incarnation: 1, revision: 1 }, content }
+}
+
+/// A loss of which nothing is known yet, the messages of a lane, and a seal that names the loss.
+fn after_a_loss(said: &[Record]) -> Vec<Vec<u8>> {
+    let from = Sender { partition: 0, incarnation: 2, revision: 1 };
+    let loss = LossBody { from: 3, to: 50, position: 20, after: NOW - 3_600_000, until: None };
+    let told = Record { from, content: Content::Loss(loss.clone()) };
+    let said = said.iter().map(|record| match &record.content {
+        Content::Seal(seal) => {
+            let lost = vec![LossBody { until: Some(NOW), ..loss.clone() }];
+            Record { from, content: Content::Seal(SealBody { lost, ..seal.clone() }) }
+        }
+        other => Record { from, content: other.clone() },
+    });
+    std::iter::once(told).chain(said).map(|record| record.encode().expect("it is written")).collect()
 }
 
 /// A fence, and the same from three partitions.

@@ -127,7 +127,7 @@ fn what_is_left_of_a_log_is_counted_in_marked_windows_and_the_same_after_every_r
     ensure!(few > 0 && many > whole.len() / 4, "{few} marked, {many} whole of {}", whole.len());
     eprintln!("{few} windows are marked, {many} are those of the whole log, which has {}", whole.len());
 
-    let verified = verify(&plan, &Epochs::default(), None)?;
+    let verified = verify(&plan, &Epochs::default(), None, None)?;
     let outcomes = [Outcome::Equal, Outcome::Different, Outcome::Missing, Outcome::Unknown];
     let [equal, different, missing, unknown] = outcomes.map(|outcome| verified.count(outcome));
     ensure!(different == 0 && missing == 0 && unknown >= few, "{verified:#?}");
