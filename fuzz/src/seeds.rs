@@ -82,11 +82,11 @@ fn said_as(emission: Emission) -> Record {
 /// A loss of which nothing is known yet, the messages of a lane, and a seal that names the loss.
 fn after_a_loss(said: &[Record]) -> Vec<Vec<u8>> {
     let from = Sender { partition: 0, incarnation: 2, revision: 1 };
-    let loss = LossBody { from: 3, to: 50, position: 20, after: NOW - 3_600_000, until: None };
-    let told = Record { from, content: Content::Loss(loss.clone()) };
+    let body = LossBody { from: 3, to: 50, position: 20, after: NOW - 3_600_000, until: None };
+    let told = Record { from, content: Content::Loss(body) };
     let said = said.iter().map(|record| match &record.content {
         Content::Seal(seal) => {
-            let lost = vec![LossBody { until: Some(NOW), ..loss.clone() }];
+            let lost = vec![LossBody { until: Some(NOW), ..body }];
             Record { from, content: Content::Seal(SealBody { lost, ..seal.clone() }) }
         }
         other => Record { from, content: other.clone() },
