@@ -304,3 +304,21 @@ fn a_lost_record_may_have_been_as_far_ahead_as_is_allowed() {
     let Some(Emission::Seal(seal)) = said.last() else { panic!("{said:?} ends with a seal") };
     assert_eq!(seal.lost.iter().map(|loss| loss.until).collect::<Vec<_>>(), [Some(EventTime(120))]);
 }
+
+/// The first owner of a new meaning finds a log of which the meaning before had needed more: its own windows may lack that too.
+#[test]
+fn a_meaning_that_begins_on_a_log_without_its_beginning_has_lost_what_the_one_before_has() {
+    let program = program(&setting());
+    let log = log(&[15, 25]);
+    let before = Progress { position: Offset(1), ..Progress::start(Offset(0)) };
+    let begun = Progress::join(Offset(1), EventTime(10)).begun_without(&before, Offset(1), &program);
+    let mut drive = Drive::resume(&log, &program, &begun).expect("text can be compared");
+    let mut said = Vec::new();
+    let drain = Decree::after(&log.records, 200);
+    drive.run(&[drain], &mut Cutting::whole(), |step| said.extend(step.emissions.items)).expect("nothing overflows");
+    let Some(Emission::Seal(seal)) = said.iter().find(|item| matches!(item, Emission::Seal(_))) else {
+        panic!("{said:?} has a seal")
+    };
+    let named: Vec<_> = seal.lost.iter().map(|loss| (loss.from, loss.to, loss.unread(), loss.after)).collect();
+    assert_eq!(named, [(Offset(0), Offset(1), 0, EventTime(10))]);
+}
