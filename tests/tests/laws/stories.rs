@@ -322,3 +322,25 @@ fn a_meaning_that_begins_on_a_log_without_its_beginning_has_lost_what_the_one_be
     let named: Vec<_> = seal.lost.iter().map(|loss| (loss.from, loss.to, loss.unread(), loss.after)).collect();
     assert_eq!(named, [(Offset(0), Offset(1), 0, EventTime(10))]);
 }
+
+/// An owner has told of a batch that a decree ends, and dies before it commits that: its heir, who lacks the first of the records, does not tell
+/// of the others again.
+#[test]
+fn a_batch_that_was_open_at_a_loss_has_no_second_report() {
+    let program = program(&setting());
+    let log = log(&[5, 6, 7]);
+    let reports = |emissions: &[Emission]| {
+        let report =
+            |item: &Emission| if let Emission::Report(report) = item { Some((report.first, report.end)) } else { None };
+        emissions.iter().filter_map(report).collect::<Vec<_>>()
+    };
+    let mut drive = Drive::start(&log, &program).expect("text can be compared");
+    drive.step(3, &mut Cutting::whole()).expect("nothing overflows");
+    let Decreed { progress, emissions } = drive.lane.decree(EventTime(100)).expect("nothing overflows");
+    assert_eq!((reports(&emissions.items), progress.decree_pending), (vec![(Offset(0), Offset(3))], true));
+
+    let rest = progress.without_records_before(Offset(1), &program);
+    let mut heir = Drive::resume(&log, &program, &rest).expect("text can be compared");
+    let said = heir.step(3, &mut Cutting::whole()).expect("nothing overflows");
+    assert_eq!((reports(&said.items), seals(&said.items)), (vec![], vec![100]));
+}

@@ -60,7 +60,7 @@ impl Lane {
             return;
         };
         let before = self.batch_before.replace(batch.key);
-        if loud {
+        if loud && !self.was_open_at_a_loss(batch.first) {
             let (key, records) = (batch.key, batch.verdicts.consumed());
             let is_whole = interval_over && before.is_some_and(|before| before.0 != key.0);
             let report = batch.report(&self.program.rules, end, is_whole.then_some(&self.volumes));

@@ -3,7 +3,7 @@
 use super::Lane;
 use crate::fetch::Fetch;
 use crate::loss::{Loss, end_of};
-use crate::units::EventTime;
+use crate::units::{EventTime, Offset};
 
 impl Lane {
     /// The first record behind a loss bounds what was lost: no lost record was stamped later, so none was further ahead than is allowed
@@ -36,6 +36,12 @@ impl Lane {
         let concerns = |loss: &&Loss| loss.after < sealed && loss.until.is_none_or(|until| after < until);
         let told = |loss: &Loss| Loss { until: Some(loss.until.map_or(sealed, |until| until.min(sealed))), ..*loss };
         self.losses.iter().filter(concerns).map(told).collect()
+    }
+
+    /// Whether a batch that begins at `first` was open when the lane went on after a loss: what an owner has told of those records was
+    /// told before it, of as many as there were.
+    pub(super) fn was_open_at_a_loss(&self, first: Offset) -> bool {
+        self.losses.iter().any(|loss| first < loss.position)
     }
 
     /// What was lost of the log.
