@@ -19,6 +19,7 @@ use crate::emission::{ClosedWindow, Partial, Seal};
 use crate::error::Error;
 use crate::fences::Fences;
 use crate::loss::Loss;
+use crate::message::Message;
 use crate::program::Program;
 use crate::topology::Topology;
 use crate::units::{Digest, EventTime, Offset, Partition};
@@ -26,17 +27,6 @@ use crate::window::Window;
 use window::{Collecting, State, publish};
 
 pub use progress::CollectorProgress;
-
-/// Where a message of the partials topic came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Message {
-    /// Its offset in the partials topic.
-    pub at: Offset,
-    /// The source partition whose lane sent it.
-    pub partition: Partition,
-    /// How often that partition had been taken over when it was sent.
-    pub incarnation: u64,
-}
 
 /// A complete window, to be written once.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,9 +6,9 @@
 //! it. Messages that a restart takes in again leave it as it is; those before the first telling of a loss are told from those behind it by
 //! their offset. What a partition had sealed before it went on without something stands, for it was made of everything.
 
-use crate::collect::Message;
 use crate::emission::Seal;
 use crate::loss::Loss;
+use crate::message::Message;
 use crate::units::{EventTime, Offset, Partition};
 use crate::window::Window;
 

@@ -25,11 +25,13 @@ mod lane;
 mod latency;
 mod loss;
 mod merge;
+mod message;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 mod open;
 mod program;
 mod progress;
+mod remainder;
 mod sample;
 mod topology;
 mod units;
@@ -38,7 +40,7 @@ mod window;
 
 pub use batch::BatchState;
 pub use change::{BeforeProgress, Change, DecreedBoth, Lanes, Said, Targets};
-pub use collect::{Collector, CollectorProgress, Divergence, Message, Published};
+pub use collect::{Collector, CollectorProgress, Divergence, Published};
 pub use doubts::{Doubt, Lost};
 pub use emission::{
     BatchReport, ClosedWindow, Emission, Emissions, Halt, Partial, Reason, Refused, RuleCounts, Sample, Seal, Verdict,
@@ -52,6 +54,7 @@ pub use ids::IdSet;
 pub use lane::{Decreed, Lane, LaneState, WindowChanges, WindowContent, WindowState};
 pub use latency::Latency;
 pub use loss::Loss;
+pub use message::Message;
 pub use program::{BatchCut, Check, Consequence, Expression, Function, Group, Measure, Program, Rule, Volume};
 pub use progress::{BatchKey, Decree, History, Point, Progress};
 pub use topology::Topology;
