@@ -4,7 +4,7 @@
 //! fails; partitions are explicit; the broker stamps the log time unless asked otherwise.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
@@ -182,7 +182,7 @@ fn producer(target: &Target<'_>, errors: FirstError) -> Result<BaseProducer<Firs
 
 /// The truth holds only while the log time is after all event times but the far-ahead ones.
 fn check_clock(options: &Options, target: &Target<'_>) -> Result<(), SendError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+    let now = worker::status::now();
     let too_old = options.shape.future > 0.0 && options.shape.start + FAR_AHEAD - 366 * 86_400_000 < now;
     if !target.create_time && (options.end() > now || too_old) {
         let (start, end, now) = (iso(options.shape.start), iso(options.end()), iso(now));

@@ -1,19 +1,17 @@
 //! The state of the data from the batch reports in the partials topic, as a worker makes it at its start.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use plan::Plan;
 use schemas::report::QualityReport;
 use schemas::wire::{BatchBody, Content, KIND_HEADER, Record};
 use worker::quality::report;
+use worker::status::now;
 
 use crate::stretch::{StretchError, read};
 
 /// What the reports of the last span say; nothing when there is none.
 pub(super) fn of_reports(plan: &Plan) -> Result<Option<QualityReport>, StretchError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
     let span = plan.thresholds.span_ms;
-    let since = now.saturating_sub(span.saturating_mul(2)).max(0);
+    let since = now().saturating_sub(span.saturating_mul(2)).max(0);
     let recent = reports(plan, Some(since))?;
     // Reports are appended after the records that they are about, so a whole span of them lies behind this place.
     let newest = recent.iter().map(|(_, body)| body.last_log_time).max();

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Subcommand;
 use comfy_table::{CellAlignment, Table, presets};
@@ -13,6 +12,7 @@ use plan::{Plan, ThresholdPlan};
 use schemas::wire::RuleBody;
 use thiserror::Error;
 use worker::registry::SchemaCache;
+use worker::status::now;
 use worker::trial::{Findings, Sampled, Stopped, Trial, TrialError};
 
 use crate::generate::{duration, iso};
@@ -68,8 +68,7 @@ pub enum QualityError {
 pub fn run(args: &QualityArgs, out: &mut dyn Write) -> Result<(), QualityError> {
     let Verb::Try { at, last, samples } = &args.verb;
     let plan = at.load()?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-    let since = now.saturating_sub(*last);
+    let since = now().saturating_sub(*last);
     let findings = try_since(&plan, since)?;
     Ok(tell(&plan, &findings, since, *samples, out)?)
 }

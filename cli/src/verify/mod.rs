@@ -13,13 +13,14 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use plan::Plan;
 use schemas::epochs::Epochs;
 use thiserror::Error;
 use worker::recompute::{Known, Recompute, RecomputeError};
 use worker::registry::SchemaCache;
+use worker::status::now;
 
 use crate::generate::{duration, instant, progress_bar};
 use crate::pipeline_at::{LoadError, PipelineArgs};
@@ -145,11 +146,6 @@ pub fn verify(
 fn begins(plan: &Plan, since: i64) -> i64 {
     let close = plan.window.size_ms.saturating_add(plan.delay_ms);
     since.saturating_sub(close.saturating_add(plan.max_future_skew_ms).saturating_mul(2))
-}
-
-fn now() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Reads the stretch and compares each window as soon as it is complete.

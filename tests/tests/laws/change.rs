@@ -99,14 +99,20 @@ impl All {
     }
 }
 
+/// An owner that does not know of the change, up to where the lanes are taken up; what it says.
+fn until_taken<'a>(changing: &'a Changing, before: &Arc<Program>) -> Result<(Drive<'a>, Said), Error> {
+    let (mut drive, mut said) = (Drive::start(&changing.run.log, before)?, Said::default());
+    while drive.lane.position().0 < changing.taken() {
+        said.add(drive.step(changing.taken(), &mut Cutting::whole())?);
+    }
+    Ok((drive, said))
+}
+
 /// The lanes from where they are taken up to the end, dying after so many steps again and again.
 fn play(changing: &Changing, mut cutting: Cutting, deaths: &[usize]) -> Result<All, Error> {
     let (log, change) = (&changing.run.log, changing.change());
     let [before, now, _] = changing.programs();
-    let mut old = Drive::start(log, &before)?;
-    while old.lane.position().0 < changing.taken() {
-        old.step(changing.taken(), &mut Cutting::whole())?;
-    }
+    let (old, _) = until_taken(changing, &before)?;
     let position = old.lane.position();
     let since = changing.since(position);
     let begin = change.begin(Offset(changing.first(&change).min(position.0)));
@@ -236,11 +242,7 @@ proptest! {
         let old = alone(log, &before, &start, &decrees).map_err(|error| unexpected(&error))?;
         let mut told = parts(&all.before, |_| true);
         // What the meaning before had said before the lanes were taken up stays said.
-        let mut earlier = Said::default();
-        let mut drive = Drive::start(log, &before).map_err(|error| unexpected(&error))?;
-        while drive.lane.position().0 < changing.taken() {
-            earlier.add(drive.step(changing.taken(), &mut Cutting::whole()).map_err(|error| unexpected(&error))?);
-        }
+        let (_, earlier) = until_taken(&changing, &before).map_err(|error| unexpected(&error))?;
         told.extend(parts(&earlier, |window| window.start < change.until));
         prop_assert_eq!(told, parts(&old, |window| window.start < change.until), "windows before the boundary");
 
@@ -259,11 +261,7 @@ proptest! {
     fn what_comes_before_the_change_is_known_is_told_of_as_an_owner_that_never_knew_it_tells(changing in arb_changing()) {
         let log = &changing.run.log;
         let [before, ..] = changing.programs();
-        let mut drive = Drive::start(log, &before).map_err(|error| unexpected(&error))?;
-        let mut told = Said::default();
-        while drive.lane.position().0 < changing.taken() {
-            told.add(drive.step(changing.taken(), &mut Cutting::whole()).map_err(|error| unexpected(&error))?);
-        }
+        let (drive, mut told) = until_taken(&changing, &before).map_err(|error| unexpected(&error))?;
         let since = changing.since(drive.lane.position());
         let all = play(&changing, Cutting::whole(), &[]).map_err(|error| unexpected(&error))?;
         told.items.extend(all.before.items);

@@ -226,7 +226,7 @@ impl Collector {
         let fences = first.map_or(&self.fences, |first| &first.fences);
         CollectorProgress {
             position: self.position.max(self.replay_until),
-            anchor: self.anchor(),
+            anchor: first.map_or(self.position, |first| first.first_message),
             published_until: self.published_until,
             lost_until: self.lost_until,
             doubts: self.doubts.all().to_vec(),
@@ -234,11 +234,6 @@ impl Collector {
             sealed: self.sealed.clone(),
             incarnations: fences.incarnations().to_vec(),
         }
-    }
-
-    /// The first message of a window that is not published yet, or the position.
-    fn anchor(&self) -> Offset {
-        self.windows.values().map(|collecting| collecting.first_message).min().unwrap_or(self.position)
     }
 
     /// The seal of each source partition.

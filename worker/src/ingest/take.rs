@@ -13,6 +13,7 @@ use super::partition::{Owned, commit, fence};
 use super::{IngestError, Shared, loss};
 use crate::checkpoint::Keeper;
 use crate::checkpoint::manifest::{FORMAT, Identity};
+use crate::meaning::Previous;
 use crate::progress::{CommittedProgress, decode};
 use crate::source::SourceError;
 
@@ -39,15 +40,16 @@ impl Owned {
         expect_same_topic(shared, partition, &taken, topic_id.as_deref())?;
         expect_known_meaning(shared, partition, &taken)?;
         let mut taken = raised(taken, topic_id);
-        let begins = begins(shared, partition, &taken, is_new)?;
-        if begins {
+        let previous = begins(shared, partition, &taken, is_new)?;
+        if let Some(previous) = previous {
             if shared.broker.tenure(partition) != Some(tenure) {
                 return Err(lost());
             }
-            taken = change(shared, partition, taken, is_new)?;
+            taken = change(shared, partition, taken, is_new, previous)?;
         }
         taken.revision = Some(shared.plan.revision);
         let mut keeper = keeper(shared, partition, taken.topic_id.as_deref());
+        let begins = previous.is_some();
         let (taken, lanes, from_checkpoint) = on_what_is_left(shared, partition, taken, begins, keeper.as_mut(), ends)?;
         let from = lanes.next_point();
         if shared.broker.tenure(partition) != Some(tenure) {
@@ -95,16 +97,21 @@ fn raised(mut taken: CommittedProgress, topic_id: Option<String>) -> CommittedPr
     taken
 }
 
-/// Whether a change of meaning is known here for the first time, and the meaning before has windows left.
-fn begins(shared: &Shared, partition: i32, taken: &CommittedProgress, is_new: bool) -> Result<bool, IngestError> {
+/// The meaning before, if the change from it is known here for the first time and it has windows left.
+fn begins<'a>(
+    shared: &'a Shared,
+    partition: i32,
+    taken: &CommittedProgress,
+    is_new: bool,
+) -> Result<Option<&'a Previous>, IngestError> {
     let revision = shared.plan.revision;
     let Some(previous) = &shared.previous else {
         let unknown = IngestError::UnknownMeaning { partition, revision };
-        return if taken.before.is_some() { Err(unknown) } else { Ok(false) };
+        return if taken.before.is_some() { Err(unknown) } else { Ok(None) };
     };
     let is_over = taken.revision == Some(revision) && !is_new;
     let joins_later = is_new && shared.topology.joins(Partition(partition)) >= previous.change.until;
-    Ok(taken.before.is_none() && !is_over && !joins_later)
+    Ok((taken.before.is_none() && !is_over && !joins_later).then_some(previous))
 }
 
 /// The progress in the meaning that the pipeline has, beside that in the one before.
@@ -117,8 +124,8 @@ fn change(
     partition: i32,
     taken: CommittedProgress,
     is_new: bool,
+    Previous { change, .. }: &Previous,
 ) -> Result<CommittedProgress, IngestError> {
-    let Some(previous) = &shared.previous else { return Ok(taken) };
     let mut since = taken.progress.position;
     if !is_new {
         commit(shared, partition, &taken)?;
@@ -126,7 +133,6 @@ fn change(
         shared.broker.flush()?;
         since = since.max(shared.broker.ends(partition)?.high);
     }
-    let change = &previous.change;
     let first = shared.broker.offset_at(partition, change.begins())?.min(taken.progress.position);
     tracing::info!(partition, since = since.0, first = first.0, until = change.until.0, "another meaning begins");
     let progress = Progress { incarnation: taken.progress.incarnation, ..change.begin(first) };
