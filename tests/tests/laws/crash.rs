@@ -295,6 +295,35 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(cases(64))]
+
+    /// Two decrees at one position, a checkpoint between them, and a death before the later is sent: whoever commits next still
+    /// commits both, for the one after may have no checkpoint, and says of each what was said.
+    #[test]
+    fn l3_two_decrees_at_one_position_both_stay(mut run in arb_run(), more in 1_i64..20) {
+        let twice = |decree: &tests::model::Decree| [*decree, tests::model::Decree { to: decree.to + more, ..*decree }];
+        run.decrees = run.decrees.iter().flat_map(twice).collect();
+        let truth = Truth::of(&run)?;
+        for volume_after in [0, 1] {
+            let mut owner = Owner::first(&run, &truth)?;
+            while !owner.is_done() {
+                owner.work(&mut Cutting::whole())?;
+                if owner.decrees % 2 == 0 {
+                    continue;
+                }
+                for act in [Act::Save, Act::Work, Act::Die(0), Act::Commit, Act::Die(volume_after)] {
+                    owner.act(act, &mut Cutting::whole())?;
+                }
+                while owner.is_replaying() {
+                    owner.work(&mut Cutting::whole())?;
+                }
+            }
+            prop_assert_eq!(owner.place, (truth.said.items.len(), truth.said.refused.len()), "volume {}", volume_after);
+        }
+    }
+}
+
 /// Takes each commit over with the anchor of each earlier one, and the decrees made behind that.
 fn expect_to_stay_good(run: &Run) -> TestCaseResult {
     let truth = Truth::of(run)?;

@@ -190,15 +190,13 @@ impl Lane {
     /// What may be committed once everything given out so far is acknowledged. Not to be committed while
     /// [`Self::is_replaying`].
     pub fn progress(&self) -> Progress {
-        // Of two decrees at one position the last is enough: a checkpoint may hold the earlier one.
-        let is_last = |decree: &&Decree| self.to_apply.iter().all(|later| later.at != decree.at);
         Progress {
             position: self.position,
             anchor: self.anchor(),
             watermark: self.to_apply.iter().fold(self.watermark, |most, decree| most.max(decree.watermark)),
             latest: self.latest,
             // What is still to be applied stays to be sent.
-            decrees: self.decrees.iter().filter(is_last).chain(&self.to_apply).copied().collect(),
+            decrees: self.decrees.iter().chain(&self.to_apply).copied().collect(),
             volumes: self.volumes.known(),
             decree_pending: self.pending && !self.to_apply.is_empty(),
             history: self.to_apply.iter().fold(self.history, History::with),

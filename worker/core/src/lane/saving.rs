@@ -157,6 +157,9 @@ impl Lane {
     ) -> Result<Self, Error> {
         let to_apply = state.decrees_until(progress).unwrap_or_default();
         let mut lane = Self::resume(program, progress)?;
+        // The commit says which decrees count: one before its anchor is part of the anchor, and of two at one position the earlier
+        // stays for as long as the later is not sent.
+        lane.decrees = progress.decrees.iter().filter(|decree| !to_apply.contains(decree)).copied().collect();
         lane.position = state.position;
         lane.watermark = state.watermark;
         lane.sealed = lane.program.windows.floor(state.watermark);
@@ -165,9 +168,6 @@ impl Lane {
         lane.batch_before = state.batch_before;
         lane.batch = state.batch.map(|batch| OpenBatch::of_state(&lane.program.batch, batch));
         lane.to_apply = to_apply.into();
-        // Decrees before the committed anchor are part of it.
-        let is_behind = |decree: &Decree| decree.at > progress.anchor.offset || progress.decrees.contains(decree);
-        lane.decrees = state.decrees.into_iter().filter(is_behind).collect();
         lane.history = state.history;
         for (window, content) in state.windows.into_iter().zip(contents) {
             let mut open = OpenWindow::new(window.window, window.first, window.anchor);
