@@ -11,7 +11,7 @@ BINARIES := sluice sluice-worker sluice-operator sluice-bench
 DEMO := bin/sluice dev examples/revenue-5m.yaml --generate 2000000 --bounded --data demo-data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-test build demo test test-fast fuzz sim chaos e2e e2e-long kind-e2e kind bench generate fmt lint clean
+.PHONY: help setup setup-build setup-test build demo test test-fast soak fuzz sim chaos e2e e2e-long kind-e2e kind bench generate fmt lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -42,6 +42,10 @@ test: setup-test ## everything: format, lint, tests, and tests against real serv
 
 test-fast: setup-build ## the same without servers
 	@tests/run fast
+
+MINUTES ?= 10
+soak: setup-build ## every property and the simulation with fresh seeds for MINUTES; what fails is kept in the tree
+	@tests/soak $(MINUTES)
 
 fuzz: setup-build ## ten minutes of random bytes for every reader of what others wrote (SECONDS_EACH)
 	tests/fuzz

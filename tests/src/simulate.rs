@@ -1,8 +1,9 @@
-//! Plays the simulation for many seeds on all processors, and says what it met: `sim [SEEDS [FIRST]]`.
+//! Plays the simulation for many seeds on all processors, and says what it met: `sim [SEEDS [FIRST [KEEP]]]`.
 //!
-//! Prints seeds per second, a table of faults and recoveries, and every failing seed with its smallest script. Fails if a
-//! law was broken, or if something was never met.
+//! Prints seeds per second, a table of faults and recoveries, and every failing seed with its smallest script, which is also
+//! written into the folder KEEP. Fails if a law was broken, or if something was never met.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -14,11 +15,13 @@ use tests::sim::{EXPECTED, Tally, draw, play, shrink};
 const ENOUGH: usize = 5;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>());
-    let (Some(Ok(seeds)), Ok(first)) = (arguments.next().or(Some(Ok(2000))), arguments.next().unwrap_or(Ok(0))) else {
-        eprintln!("usage: sim [SEEDS [FIRST]]");
+    let mut arguments = std::env::args().skip(1);
+    let mut number = |default| arguments.next().map_or(Ok(default), |argument| argument.parse::<u64>());
+    let (Ok(seeds), Ok(first)) = (number(2000), number(0)) else {
+        eprintln!("usage: sim [SEEDS [FIRST [KEEP]]]");
         return ExitCode::FAILURE;
     };
+    let keep = arguments.next().map(PathBuf::from);
     let begun = Instant::now();
     let next = AtomicU64::new(first);
     let (tally, failed) = (Mutex::new(Tally::default()), Mutex::new(Vec::new()));
@@ -63,7 +66,15 @@ fn main() -> ExitCode {
     for (seed, broken) in &failed {
         println!("\nseed {seed}: {}", broken[0]);
         let small = shrink(&draw(*seed), None);
-        println!("# {}\n{small}", play(&small, None).broken.first().map_or("", String::as_str));
+        let kept = format!("# {}\n{small}", play(&small, None).broken.first().map_or("", String::as_str));
+        println!("{kept}");
+        if let Some(folder) = &keep {
+            let path = folder.join(format!("seed-{seed}.script"));
+            match std::fs::write(&path, kept) {
+                Ok(()) => println!("kept as '{}'", path.display()),
+                Err(error) => eprintln!("cannot keep '{}': {error}", path.display()),
+            }
+        }
     }
     if failed.is_empty() && never.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
