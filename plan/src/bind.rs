@@ -2,17 +2,17 @@
 //! the columns that will be decoded.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use datafusion_common::DFSchema;
-use datafusion_physical_expr::PhysicalExpr;
 use schemas::spec::{AnalyticsPipeline, AnalyticsPipelineSpec, DeadLetter};
 
 use crate::compile::Judged;
 use crate::rules::TypedCheck;
 use crate::sql::{self, Lowered};
-use crate::{BatchPlan, GroupPlan, MeasurePlan, Path, Plan, Problem, RuleCheck, RulePlan, SourcePlan, codes};
+use crate::{
+    BatchPlan, ComputedPlan, GroupPlan, MeasurePlan, Path, Plan, Problem, RuleCheck, RulePlan, SourcePlan, codes,
+};
 
 impl Judged {
     /// Binds everything to the used columns.
@@ -154,9 +154,12 @@ impl Columns {
     }
 
     /// The physical expression. What it was judged with holds for these columns too, so a problem here is a bug.
-    fn bind(&self, lowered: &Lowered, path: &Path) -> Result<Arc<dyn PhysicalExpr>, Problem> {
-        sql::physical(&lowered.expr, &self.logical)
-            .map_err(|error| Problem::new(codes::SQL_TYPE, path.clone(), sql::reason(&error)))
+    fn bind(&self, lowered: &Lowered, path: &Path) -> Result<ComputedPlan, Problem> {
+        let value = sql::physical(&lowered.expr, &self.logical)
+            .map_err(|error| Problem::new(codes::SQL_TYPE, path.clone(), sql::reason(&error)))?;
+        let is_float = |column: &usize| self.arrow.field(*column).data_type().is_floating();
+        let floats = self.indices(&lowered.columns).into_iter().filter(is_float).collect();
+        Ok(ComputedPlan { value, no_value: None, floats })
     }
 }
 

@@ -29,8 +29,9 @@ pub use names::{nearest, quoted, suggest};
 pub use problem::{Path, Problem, Problems, Segment, codes};
 pub use schemas::spec::{Compatibility, Isolation, LatePolicy, OnCritical, OnDataLoss, OnViolation};
 pub use shape::{
-    Aggregate, BatchPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, ReportsPlan, RuleCheck, RulePlan,
-    SinkLocation, SinkPlan, SourcePlan, ThresholdPlan, ThresholdsPlan, TopicPlan, VolumePlan, WindowPlan, WorkersPlan,
+    Aggregate, BatchPlan, ComputedPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, ReportsPlan, RuleCheck,
+    RulePlan, SinkLocation, SinkPlan, SourcePlan, ThresholdPlan, ThresholdsPlan, TopicPlan, VolumePlan, WindowPlan,
+    WorkersPlan,
 };
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use schemas::spec::{Compatibility, Isolation, LatePolicy, OnCritical, OnDataLoss
 ///
 /// # Shapes
 /// All expressions take a `RecordBatch` of [`Plan::arrow_schema`] (columns by index, so names and metadata of the batch
-/// do not matter) and give one value per row, or a scalar that holds for all rows: use `evaluate(batch)?.into_array(rows)`.
+/// do not matter) and give one value per row, or a scalar that holds for all rows: use `value.evaluate(batch)?.into_array(rows)`.
 ///
 /// * [`Plan::filter`] is a nullable Boolean: the record goes on only where it is true.
 /// * [`RuleCheck::Rows`] is a nullable Boolean: true passes, false is a violation, null passes and counts as skipped.
@@ -70,7 +70,7 @@ pub struct Plan {
     /// The windows.
     pub window: WindowPlan,
     /// Condition for a record to take part.
-    pub filter: Option<Arc<dyn PhysicalExpr>>,
+    pub filter: Option<ComputedPlan>,
     /// The rules, in the order of the manifest.
     pub rules: Vec<RulePlan>,
     /// The grouping columns, in the order of the manifest.
@@ -89,6 +89,18 @@ pub struct Plan {
     pub sink: SinkPlan,
     /// The worker processes.
     pub workers: WorkersPlan,
+}
+
+/// A bound expression, with what tells why it gives null.
+#[derive(Debug, Clone)]
+pub struct ComputedPlan {
+    /// The value; null also where it cannot be computed.
+    pub value: Arc<dyn PhysicalExpr>,
+    /// Boolean, to be asked over rows whose value is null: true where it is null because it cannot be computed, not because
+    /// something that it reads is null. Absent where it can always be computed.
+    pub no_value: Option<Arc<dyn PhysicalExpr>>,
+    /// Columns of the Arrow schema that it reads and that are Float32 or Float64, ascending.
+    pub floats: Vec<usize>,
 }
 
 /// How to reach Kafka.
@@ -168,7 +180,7 @@ pub struct RulePlan {
 #[derive(Debug, Clone)]
 pub enum RuleCheck {
     /// Each record by itself. Nullable Boolean: true passes, false is a violation, null passes and counts as skipped.
-    Rows(Arc<dyn PhysicalExpr>),
+    Rows(ComputedPlan),
     /// The event ids: a duplicate is a violation. Only ever reported.
     Unique,
     /// The records of a batch. Only ever reported; counted in batches.
@@ -188,7 +200,7 @@ pub struct VolumePlan {
 
 impl RuleCheck {
     /// The expression over a record, if the rule is one.
-    pub fn rows(&self) -> Option<&Arc<dyn PhysicalExpr>> {
+    pub fn rows(&self) -> Option<&ComputedPlan> {
         match self {
             Self::Rows(check) => Some(check),
             Self::Unique | Self::Volume(_) => None,
@@ -204,7 +216,7 @@ pub struct GroupPlan {
     /// Column of the Arrow schema that it comes from.
     pub column: usize,
     /// Its value per record.
-    pub expr: Arc<dyn PhysicalExpr>,
+    pub expr: ComputedPlan,
     /// Utf8, Boolean, Int32, Int64, Date32, Timestamp, Decimal128, Binary or `FixedSizeBinary`.
     pub data_type: DataType,
 }
@@ -234,9 +246,9 @@ pub struct MeasurePlan {
     /// The aggregate.
     pub function: Aggregate,
     /// Its argument; absent only for `CountAll`.
-    pub argument: Option<Arc<dyn PhysicalExpr>>,
+    pub argument: Option<ComputedPlan>,
     /// Only records for which this nullable Boolean is true take part: `filter (where …)`.
-    pub predicate: Option<Arc<dyn PhysicalExpr>>,
+    pub predicate: Option<ComputedPlan>,
     /// Type of the argument. `Sum`, `Avg`: Int64, Decimal128 or Float64, nothing else. `Min`, `Max`: Boolean, Int32, Int64,
     /// Float32, Float64, Decimal128, Date32, Timestamp or Utf8. `Count`: any.
     pub argument_type: Option<DataType>,

@@ -1,8 +1,8 @@
 //! From the plan, which speaks of manifests, to the core's program, which speaks of columns.
 
 use arrow::datatypes::DataType;
-use plan::{Aggregate, LatePolicy, OnViolation, Plan, RuleCheck};
-use stream_core::{BatchCut, Check, Consequence, Function, Group, Measure, Program, Rule, Volume, Windows};
+use plan::{Aggregate, ComputedPlan, LatePolicy, OnViolation, Plan, RuleCheck};
+use stream_core::{BatchCut, Check, Computed, Consequence, Function, Group, Measure, Program, Rule, Volume, Windows};
 
 /// The program of `plan`.
 pub fn program(plan: &Plan) -> Program {
@@ -13,7 +13,7 @@ pub fn program(plan: &Plan) -> Program {
         delay: plan.delay_ms,
         max_future_skew: plan.max_future_skew_ms,
         windows: Windows { size: plan.window.size_ms, offset: plan.window.offset_ms },
-        filter: plan.filter.clone(),
+        filter: plan.filter.as_ref().map(computed),
         rules: plan.rules.iter().map(rule).collect(),
         redacted: plan.batch.redacted.clone(),
         groups: plan.groups.iter().map(group).collect(),
@@ -28,12 +28,16 @@ pub fn program(plan: &Plan) -> Program {
     }
 }
 
+fn computed(ComputedPlan { value, no_value, floats }: &ComputedPlan) -> Computed {
+    Computed { value: value.clone(), no_value: no_value.clone(), floats: floats.clone() }
+}
+
 fn rule(rule: &plan::RulePlan) -> Rule {
     Rule {
         name: rule.name.clone(),
         expected: rule.expected.clone(),
         check: match &rule.check {
-            RuleCheck::Rows(check) => Check::Rows(check.clone()),
+            RuleCheck::Rows(check) => Check::Rows(computed(check)),
             RuleCheck::Unique => Check::Unique,
             RuleCheck::Volume(volume) => Check::Volume(Volume {
                 least: volume.min_percent,
@@ -52,7 +56,7 @@ fn rule(rule: &plan::RulePlan) -> Rule {
 }
 
 fn group(group: &plan::GroupPlan) -> Group {
-    Group { name: group.name.clone(), value: group.expr.clone(), data_type: group.data_type.clone() }
+    Group { name: group.name.clone(), value: computed(&group.expr), data_type: group.data_type.clone() }
 }
 
 fn measure(measure: &plan::MeasurePlan) -> Measure {
@@ -66,8 +70,8 @@ fn measure(measure: &plan::MeasurePlan) -> Measure {
     Measure {
         name: measure.name.clone(),
         function,
-        argument: measure.argument.clone(),
-        predicate: measure.predicate.clone(),
+        argument: measure.argument.as_ref().map(computed),
+        predicate: measure.predicate.as_ref().map(computed),
         input: measure.argument_type.clone().unwrap_or(DataType::Null),
         output: measure.output_type.clone(),
         scale: measure.scale,

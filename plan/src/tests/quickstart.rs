@@ -134,7 +134,8 @@ fn output_types_of_measures() {
 #[test]
 fn the_checks_that_run() {
     let plan = plan();
-    let checks: Vec<String> = plan.rules.iter().filter_map(|rule| rule.check.rows()).map(ToString::to_string).collect();
+    let checks: Vec<String> =
+        plan.rules.iter().filter_map(|rule| rule.check.rows()).map(|check| check.value.to_string()).collect();
     assert_eq!(
         checks,
         [

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion_physical_expr::expressions::Column;
-use stream_core::{BatchCut, Check, Consequence, Expression, Function, Group, Measure, Program, Rule, Windows};
+use stream_core::{
+    BatchCut, Check, Computed, Consequence, Expression, Function, Group, Measure, Program, Rule, Windows,
+};
 
 use crate::model::{GROUP_COLUMNS, Params, VALUE_COLUMNS};
 
@@ -83,10 +85,10 @@ fn measures_of(value: usize) -> [Measure; 5] {
     })
 }
 
-fn measure(name: &str, function: Function, argument: Option<Expression>, input: DataType, output: DataType) -> Measure {
+fn measure(name: &str, function: Function, argument: Option<Computed>, input: DataType, output: DataType) -> Measure {
     Measure { name: name.to_owned(), function, argument, predicate: None, input, output, scale: 6 }
 }
 
-fn column(index: usize) -> Expression {
-    Arc::new(Column::new("c", index))
+fn column(index: usize) -> Computed {
+    (Arc::new(Column::new("c", index)) as Expression).into()
 }

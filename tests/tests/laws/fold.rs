@@ -6,15 +6,15 @@ use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion_physical_expr::expressions::Column;
 use stream_core::{
-    BatchCut, Collector, CollectorProgress, Emission, Emissions, Error, EventTime, Expression, Fetch, Function, Lane,
-    Measure, Message, Offset, Partition, Program, Progress, Windows,
+    BatchCut, Collector, CollectorProgress, Computed, Emission, Emissions, Error, EventTime, Expression, Fetch,
+    Function, Lane, Measure, Message, Offset, Partition, Program, Progress, Windows,
 };
 
 /// Records in a fetch.
 const FETCH: usize = 7;
 
-fn column(index: usize) -> Expression {
-    Arc::new(Column::new("c", index))
+fn column(index: usize) -> Computed {
+    (Arc::new(Column::new("c", index)) as Expression).into()
 }
 
 /// `function` over the column, published as `output`.

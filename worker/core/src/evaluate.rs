@@ -5,16 +5,16 @@ use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_buffer::BooleanBuffer;
 
 use crate::error::Error;
-use crate::program::Expression;
+use crate::program::Computed;
 
 /// Evaluates `expression`, spreading a constant over all rows.
-pub(crate) fn evaluate(expression: &Expression, rows: &RecordBatch, what: &str) -> Result<ArrayRef, Error> {
-    let value = expression.evaluate(rows).and_then(|value| value.into_array(rows.num_rows()));
+pub(crate) fn evaluate(expression: &Computed, rows: &RecordBatch, what: &str) -> Result<ArrayRef, Error> {
+    let value = expression.value.evaluate(rows).and_then(|value| value.into_array(rows.num_rows()));
     value.map_err(|source| Error::Evaluate { what: format!("'{what}'"), source: source.into() })
 }
 
 /// Evaluates a predicate.
-pub(crate) fn evaluate_boolean(expression: &Expression, rows: &RecordBatch, what: &str) -> Result<BooleanArray, Error> {
+pub(crate) fn evaluate_boolean(expression: &Computed, rows: &RecordBatch, what: &str) -> Result<BooleanArray, Error> {
     let array = evaluate(expression, rows, what)?;
     array.as_boolean_opt().cloned().ok_or_else(|| Error::ColumnType {
         what: format!("'{what}'"),

@@ -55,7 +55,9 @@ pub use lane::{Decreed, Lane, LaneState, WindowChanges, WindowContent, WindowSta
 pub use latency::Latency;
 pub use loss::Loss;
 pub use message::Message;
-pub use program::{BatchCut, Check, Consequence, Expression, Function, Group, Measure, Program, Rule, Volume};
+pub use program::{
+    BatchCut, Check, Computed, Consequence, Expression, Function, Group, Measure, Program, Rule, Volume,
+};
 pub use progress::{BatchKey, Decree, History, Point, Progress};
 pub use topology::Topology;
 pub use units::{Digest, EventTime, LogTime, Offset, Partition};

@@ -11,6 +11,36 @@ use crate::window::Windows;
 /// A compiled scalar expression over the decoded rows.
 pub type Expression = Arc<dyn PhysicalExpr>;
 
+/// An expression that has a value or null for every row, and says which nulls stand for what could not be computed.
+#[derive(Debug, Clone)]
+pub struct Computed {
+    /// The value; null also where it can not be computed.
+    pub value: Expression,
+    /// Boolean. Asked only over rows whose value is null: true where it is null because it can not be computed, not because
+    /// something that it reads is null. `None` for an expression that can always be computed.
+    pub no_value: Option<Expression>,
+    /// Columns of floating-point fields that it reads, ascending.
+    pub floats: Vec<usize>,
+}
+
+impl From<Expression> for Computed {
+    /// One that can always be computed and reads no floating-point field.
+    fn from(value: Expression) -> Self {
+        Self { value, no_value: None, floats: Vec::new() }
+    }
+}
+
+impl std::fmt::Display for Computed {
+    /// Everything that decides what it gives.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.value)?;
+        if let Some(no_value) = &self.no_value {
+            write!(formatter, " unless {no_value}")?;
+        }
+        Ok(())
+    }
+}
+
 /// Everything that decides verdicts and aggregates. Times and spans are milliseconds.
 #[derive(Debug)]
 pub struct Program {
@@ -27,7 +57,7 @@ pub struct Program {
     /// The window grid.
     pub windows: Windows,
     /// Records for which this is not true are filtered.
-    pub filter: Option<Expression>,
+    pub filter: Option<Computed>,
     /// The quality rules in manifest order.
     pub rules: Vec<Rule>,
     /// Columns whose values no sample shows.
@@ -65,7 +95,7 @@ pub struct Rule {
 #[derive(Debug)]
 pub enum Check {
     /// Each record by itself. Boolean over the rows: true passes, false violates, null passes and counts as skipped.
-    Rows(Expression),
+    Rows(Computed),
     /// The ids: a Duplicate violates, a Counted record passes, others are skipped. Only to be reported.
     Unique,
     /// How many records a batch has. Only to be reported; evaluated and violated by batches.
@@ -100,7 +130,7 @@ pub struct Group {
     /// Output column name.
     pub name: String,
     /// Its value for a row.
-    pub value: Expression,
+    pub value: Computed,
     /// Its type.
     pub data_type: DataType,
 }
@@ -128,9 +158,9 @@ pub struct Measure {
     /// What is folded.
     pub function: Function,
     /// The argument; `None` only for `count(*)`.
-    pub argument: Option<Expression>,
+    pub argument: Option<Computed>,
     /// Only rows for which this is true are folded.
-    pub predicate: Option<Expression>,
+    pub predicate: Option<Computed>,
     /// Type of the argument's values; `Null` for `count(*)`.
     pub input: DataType,
     /// Type of the published column.
@@ -172,7 +202,7 @@ impl Program {
         self.groups.iter().for_each(|group| add(format!("{} {} {}", group.name, group.value, group.data_type)));
         for measure in &self.measures {
             let Measure { name, function, argument, predicate, input, output, scale } = measure;
-            let text = |expression: &Option<Expression>| expression.as_ref().map(ToString::to_string);
+            let text = |expression: &Option<Computed>| expression.as_ref().map(ToString::to_string);
             add(format!("{name} {function:?} {:?} {:?} {input} {output} {scale}", text(argument), text(predicate)));
         }
         crate::units::Digest::of(&hasher).to_string()

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion_physical_expr::expressions::Column;
-use stream_core::{BatchCut, Expression, Fetch, Function, Group, Measure, Windows};
+use stream_core::{BatchCut, Computed, Expression, Fetch, Function, Group, Measure, Windows};
 
 use super::*;
 
-fn column(index: usize) -> Expression {
-    Arc::new(Column::new("c", index))
+fn column(index: usize) -> Computed {
+    (Arc::new(Column::new("c", index)) as Expression).into()
 }
 
 /// Ids, event times, groups; `count(*)`, and the sum of the event times.
