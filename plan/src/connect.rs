@@ -1,10 +1,11 @@
 //! How to reach the outside: Kafka, its topics, the registry.
 
 use schemas::spec::{
-    AnalyticsPipelineSpec, DeadLetter, Kafka, Management, Mechanism, OWN_PROPERTIES, Protocol, Security, Topic,
+    AnalyticsPipelineSpec, DeadLetter, Kafka, Management, Mechanism, PROPERTY_ALIASES, Protocol, Security,
+    TUNABLE_PROPERTIES, Topic,
 };
 
-use crate::names::is_topic;
+use crate::names::{is_topic, quoted};
 use crate::{KafkaPlan, Path, Problem, TopicPlan, codes};
 
 /// Compiles `spec.kafka`.
@@ -25,16 +26,30 @@ pub(crate) fn kafka(kafka: &Kafka, problems: &mut Vec<Problem>) -> KafkaPlan {
             );
         }
     }
-    for key in kafka.properties.keys().filter(|key| OWN_PROPERTIES.contains(&key.as_str())) {
-        let path = path.key("properties").key(key);
-        problems.push(
-            Problem::new(codes::KAFKA_PROPERTY, path, format!("the Kafka property '{key}' is set by Sluice"))
-                .help("allowed are properties that its guarantees do not rest on; addresses and security have fields of their own"),
-        );
+    for (key, value) in &kafka.properties {
+        problems.extend(property(key, value, &path.key("properties").key(key)));
     }
     let mut properties = security(kafka, &path.key("security"), problems);
     properties.extend(kafka.properties.iter().map(|(key, value)| (key.clone(), value.clone())));
     KafkaPlan { bootstrap: brokers.join(","), properties }
+}
+
+/// What is wrong with one of `spec.kafka.properties`.
+fn property(key: &str, value: &str, path: &Path) -> Option<Problem> {
+    let Some(tunable) = TUNABLE_PROPERTIES.iter().find(|tunable| tunable.name == key) else {
+        let canonical = PROPERTY_ALIASES.iter().find(|(alias, _)| *alias == key);
+        let help = if let Some((_, name)) = canonical {
+            format!("write '{name}', librdkafka's own name")
+        } else {
+            let names = quoted(TUNABLE_PROPERTIES.iter().map(|tunable| tunable.name));
+            format!("allowed are {names}; addresses and security have fields of their own")
+        };
+        let message = format!("the Kafka property '{key}' cannot be set");
+        return Some(Problem::new(codes::KAFKA_PROPERTY, path.clone(), message).help(help));
+    };
+    let message = format!("'{}' is no value of '{key}'", value.escape_debug());
+    (!tunable.values.allow(value))
+        .then(|| Problem::new(codes::KAFKA_PROPERTY, path.clone(), message).help(tunable.values.allowed()))
 }
 
 fn security(kafka: &Kafka, path: &Path, problems: &mut Vec<Problem>) -> Vec<(String, String)> {

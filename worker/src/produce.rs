@@ -17,6 +17,7 @@ use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use rdkafka::util::Timeout;
 use thiserror::Error;
 
+use crate::client::expect_to_hold;
 use crate::source::batch::Record;
 use crate::source::{WhoActs, classify};
 use delivery::Deliveries;
@@ -37,13 +38,13 @@ const BINDING: [(&str, &str); 5] = [
 /// Memory is bounded; small waits gather records into requests.
 const TUNING: [(&str, &str); 4] = [
     ("queue.buffering.max.kbytes", "65536"),
-    ("linger.ms", "5"),
+    ("queue.buffering.max.ms", "5"),
     ("reconnect.backoff.ms", "100"),
     ("reconnect.backoff.max.ms", "2000"),
 ];
 
 /// The client's properties with those of a producer: what the guarantees rest on cannot be set otherwise, what is tuning can.
-fn configured(client: &ClientConfig) -> ClientConfig {
+pub(crate) fn configured(client: &ClientConfig) -> ClientConfig {
     // A copy as a whole: the map of a configuration's properties shows no passwords.
     let mut config = client.clone();
     for (key, value) in TUNING.into_iter().filter(|(key, _)| client.get(key).is_none()) {
@@ -148,7 +149,9 @@ pub struct Producer {
 impl Producer {
     /// A producer with the brokers and security of `client`. Returns at once, also when no broker answers.
     pub fn new(client: &ClientConfig) -> Result<Self, ProduceError> {
-        let client = configured(client)
+        let client = configured(client);
+        expect_to_hold(&client, &BINDING).map_err(|error| ProduceError::Configure { message: error.to_string() })?;
+        let client = client
             .create_with_context(Deliveries::default())
             .map_err(|error| ProduceError::Configure { message: error.to_string() })?;
         Ok(Self { client })

@@ -6,30 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cel::{frozen, list, rule, rule_at, when};
-
-/// librdkafka properties that Sluice sets itself, because its guarantees rest on them or because they have a field of
-/// their own.
-pub const OWN_PROPERTIES: &[&str] = &[
-    "acks",
-    "auto.offset.reset",
-    "bootstrap.servers",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "enable.idempotence",
-    "enable.partition.eof",
-    "group.id",
-    "group.instance.id",
-    "isolation.level",
-    "metadata.broker.list",
-    "partition.assignment.strategy",
-    "request.required.acks",
-    "sasl.mechanism",
-    "sasl.mechanisms",
-    "sasl.password",
-    "sasl.username",
-    "security.protocol",
-    "transactional.id",
-];
+use super::tuning::TUNABLE_PROPERTIES;
 
 /// A name of an object, or a key in a secret or `ConfigMap`.
 pub(super) const OBJECT_NAME: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
@@ -48,15 +25,21 @@ pub struct Kafka {
     /// Encryption and authentication. Absent: plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security: Option<Security>,
-    /// Further librdkafka properties for the clients, by their librdkafka names. Those that Sluice's guarantees rest on
-    /// cannot be set.
+    /// Further librdkafka properties for the clients, by their librdkafka names: those that tune fetches, queues, sockets, sessions,
+    /// batches and compression.
     #[schemars(extend("maxProperties" = 64), extend("additionalProperties" = { "type": "string", "maxLength": 4096 }))]
     #[schemars(extend("x-kubernetes-validations" = [rule(
-        format!("self.all(key, !(key in {}))", list(OWN_PROPERTIES.iter().copied())),
-        "allowed are properties that Sluice's guarantees do not rest on; addresses and security have fields of their own",
+        format!("self.all(key, key in {})", list(TUNABLE_PROPERTIES.iter().map(|tunable| tunable.name))),
+        &tunable_names(),
     )]))]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, String>,
+}
+
+/// Which properties are allowed, for people.
+fn tunable_names() -> String {
+    let names: Vec<&str> = TUNABLE_PROPERTIES.iter().map(|tunable| tunable.name).collect();
+    format!("allowed are {}; addresses and security have fields of their own", names.join(", "))
 }
 
 /// CEL: addresses separated by commas.

@@ -16,18 +16,18 @@ mod pod;
 mod quality;
 mod scalar;
 mod source;
+mod tuning;
 mod workers;
 
 pub use duration::{Duration, ParseDurationError};
-pub use kafka::{
-    Kafka, Management, Mechanism, OWN_PROPERTIES, Protocol, SchemaRegistry, SecretKeyRef, SecretRef, Security, Topic,
-};
+pub use kafka::{Kafka, Management, Mechanism, Protocol, SchemaRegistry, SecretKeyRef, SecretRef, Security, Topic};
 pub use output::{DeadLetter, Late, LatePolicy, Measure, Partials, Sink, Window};
 pub use pipeline::{API_VERSION, AnalyticsPipeline, AnalyticsPipelineSpec, DeletionPolicy, KIND, Metadata};
 pub use pod::{LABEL_KEY, PodTemplate, TaintEffect, Toleration, TolerationOperator, TopologySpread, WhenUnsatisfiable};
 pub use quality::{Batch, OnCritical, OnViolation, Quality, Reports, Rule, Samples, Threshold, Thresholds, Volume};
 pub use scalar::Scalar;
 pub use source::{Compatibility, ConfigMapKeyRef, Isolation, OnDataLoss, Source, SourceSchema, Watermark};
+pub use tuning::{PROPERTY_ALIASES, TUNABLE_PROPERTIES, Tunable, TunableValues};
 pub use workers::{Quantities, Resources, Storage, Workers};
 
 #[cfg(test)]

@@ -204,8 +204,8 @@ fn a_setting_that_the_client_does_not_know_is_refused() {
 #[test]
 fn the_producer_has_the_client_s_properties_and_passwords_among_them() {
     let mut client = ClientConfig::new();
-    client.set("sasl.password", "secret").set("linger.ms", "77").set("acks", "0");
+    client.set("sasl.password", "secret").set("queue.buffering.max.ms", "77").set("acks", "0");
     let config = configured(&client);
-    let given = ["sasl.password", "linger.ms", "acks"].map(|key| config.get(key));
+    let given = ["sasl.password", "queue.buffering.max.ms", "acks"].map(|key| config.get(key));
     assert_eq!(given, [Some("secret"), Some("77"), Some("all")]);
 }

@@ -19,8 +19,9 @@ use super::committed::committed_of;
 use super::error::{SourceError, classify, is_behind_the_group};
 use super::link::Link;
 use super::membership::{Membership, SourceEvent};
-use super::settings::SourceSettings;
+use super::settings::{BINDING, SourceSettings};
 use super::topic_id::topic_id;
+use crate::client::expect_to_hold;
 
 /// How long one turn of the serving thread waits for group events.
 const TURN: Duration = Duration::from_millis(100);
@@ -72,8 +73,9 @@ impl Consumer {
     /// Joins the group. Returns at once, also when no broker answers: that is told as [`SourceEvent::Link`].
     pub fn join(settings: &SourceSettings) -> Result<(Self, Receiver<SourceEvent>), SourceError> {
         let (sender, events) = unbounded();
-        let base: BaseConsumer<Membership> = settings
-            .client_config()
+        let config = settings.client_config();
+        expect_to_hold(&config, &BINDING).map_err(|error| SourceError::Configure { message: error.to_string() })?;
+        let base: BaseConsumer<Membership> = config
             .create_with_context(Membership::new(sender, REVOKE_WAIT))
             .map_err(|error| SourceError::Configure { message: error.to_string() })?;
         let topic = settings.topic.clone();

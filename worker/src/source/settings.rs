@@ -17,7 +17,7 @@ const TUNING: [(&str, &str); 9] = [
 ];
 
 /// What the worker relies on; the user cannot change it.
-const BINDING: [(&str, &str); 7] = [
+pub(super) const BINDING: [(&str, &str); 7] = [
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "error"),
@@ -56,7 +56,7 @@ pub struct SourceSettings {
 }
 
 impl SourceSettings {
-    pub(super) fn client_config(&self) -> ClientConfig {
+    pub(crate) fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         for (key, value) in TUNING {
             config.set(key, value);

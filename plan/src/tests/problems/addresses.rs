@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::refused;
+use super::{compile, refused, with};
 
 #[test]
 #[allow(clippy::too_many_lines)]
@@ -24,9 +24,19 @@ fn addresses() {
         ),
         (
             "/spec/kafka/properties",
-            json!({"group.id": "x"}),
+            json!({"linger.ms": "5"}),
             &[
-                "SL0602 spec.kafka.properties.group.id: the Kafka property 'group.id' is set by Sluice (allowed are properties that its guarantees do not rest on; addresses and security have fields of their own)",
+                "SL0602 spec.kafka.properties.linger.ms: the Kafka property 'linger.ms' cannot be set (write 'queue.buffering.max.ms', librdkafka's own name)",
+            ],
+        ),
+        (
+            "/spec/kafka/properties",
+            json!({"compression.codec": "brotli", "check.crcs": "yes", "fetch.wait.max.ms": "5001", "client.id": "a\u{1b}b"}),
+            &[
+                "SL0602 spec.kafka.properties.check.crcs: 'yes' is no value of 'check.crcs' (allowed are 'true' and 'false')",
+                "SL0602 spec.kafka.properties.client.id: 'a\\u{1b}b' is no value of 'client.id' (allowed are 1 to 128 printable ASCII characters)",
+                "SL0602 spec.kafka.properties.compression.codec: 'brotli' is no value of 'compression.codec' (allowed are 'none', 'gzip', 'snappy', 'lz4', 'zstd')",
+                "SL0602 spec.kafka.properties.fetch.wait.max.ms: '5001' is no value of 'fetch.wait.max.ms' (allowed are whole numbers from 0 to 5000)",
             ],
         ),
         (
@@ -88,4 +98,43 @@ fn addresses() {
             &["SL0103 spec.sink.partitionBy[1]: 'date' is there twice (remove it)"],
         ),
     ]);
+}
+
+/// What loads code, reads files, undoes a guarantee, hides who is at the other end, or is another name of what is allowed.
+#[test]
+fn kafka_properties_that_are_not_tuning() {
+    let names = [
+        "acks",
+        "auto.offset.reset",
+        "builtin.features",
+        "debug",
+        "enable.auto.commit",
+        "enable.ssl.certificate.verification",
+        "fetch.max.bytes",
+        "group.id",
+        "isolation.level",
+        "oauthbearer_token_refresh_cb",
+        "plugin.library.paths",
+        "receive.message.max.bytes",
+        "sasl.kerberos.kinit.cmd",
+        "sasl.oauthbearer.token.endpoint.url",
+        "ssl.ca.location",
+        "ssl.endpoint.identification.algorithm",
+        "ssl.engine.location",
+        "ssl.key.location",
+        "statistics.interval.ms",
+        "topic.acks",
+        "topic.auto.offset.reset",
+        "topic.client.id",
+        "CLIENT.ID",
+        " client.id",
+        "",
+    ];
+    for name in names {
+        let problems = compile(with("/spec/kafka/properties", json!({name: "1"}))).expect_err("refused").0;
+        let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        let message = format!(": the Kafka property '{name}' cannot be set (allowed are 'batch.num.messages', ");
+        assert!(found[0].starts_with("SL0602 ") && found[0].contains(&message), "{name}: {found:?}");
+    }
 }
