@@ -15,6 +15,7 @@ use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{Config, applier};
 use kube::{Client, ResourceExt as _};
 
+use crate::compile::Compiler;
 use crate::reconcile::{Memory, PassError, Settings, reconcile};
 use crate::telemetry::Telemetry;
 use crate::watches::{Desk, Known, Watches};
@@ -54,12 +55,12 @@ pub async fn run<W>(
     client: Client,
     (world, cache): (Arc<W>, Arc<Cache>),
     settings: Settings,
-    scope: &Scope,
+    (scope, compiler): (&Scope, Arc<Compiler>),
     telemetry: Arc<Telemetry>,
 ) where
     W: World + 'static,
 {
-    let memory = Arc::new(Memory::default());
+    let memory = Arc::new(Memory::with(compiler));
     let namespace = scope.namespace.clone();
     let desk = Desk { client, namespace, cache, memory: memory.clone(), telemetry: telemetry.clone() };
     let (store, writer) = reflector::store();

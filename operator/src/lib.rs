@@ -1,6 +1,7 @@
 //! The operator: `AnalyticsPipeline` resources become topics, schemas and workers.
 
 pub mod api;
+pub mod compile;
 pub mod controller;
 pub mod leader;
 pub mod names;

@@ -29,6 +29,7 @@ use anyhow::{Context as _, bail};
 use axum::http::{HeaderValue, header};
 use clap::Parser;
 use kube::{Client, Config};
+use operator::compile::{self, Compiler, Limits};
 use operator::controller::{self, Scope};
 use operator::leader::{Campaign, Election, Term};
 use operator::reconcile::{Settings, build::Defaults};
@@ -108,6 +109,15 @@ impl Arguments {
 }
 
 fn main() -> ExitCode {
+    let told: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((first, rest)) = told.split_first()
+        && first == compile::ARGUMENT
+    {
+        return match compile::serve(rest) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
     tracing_subscriber::fmt()
         .json()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
@@ -141,12 +151,14 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let telemetry = Arc::new(Telemetry::default());
     telemetry.serve(arguments.http).with_context(|| format!("cannot listen on '{}'", arguments.http))?;
     let stop = stop_on_signals()?;
+    let program = std::env::current_exe().context("cannot find this program, which also compiles manifests")?;
+    let compiler = Arc::new(Compiler::apart(program, Limits::default()));
     let config = config().await?;
     let client = Client::try_from(config.clone())?;
     if arguments.no_lease {
         telemetry.leads(true);
         return tokio::select! {
-            () = work(arguments, &client, Arc::new(Term::endless()), &telemetry) => bail!("the controller ended"),
+            () = work(arguments, &client, Arc::new(Term::endless()), (&telemetry, &compiler)) => bail!("the controller ended"),
             () = stop.cancelled() => Ok(()),
         };
     }
@@ -158,7 +170,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut campaign = Campaign::begin(config, &election, telemetry.clone())
         .await
         .with_context(|| format!("cannot have the lease '{}/{}'", election.namespace, election.name))?;
-    let ended = lead(arguments, &client, &mut campaign, &telemetry, &stop).await;
+    let ended = lead(arguments, &client, &mut campaign, (&telemetry, &compiler), &stop).await;
     campaign.end().await;
     ended
 }
@@ -189,7 +201,7 @@ async fn lead(
     arguments: &Arguments,
     client: &Client,
     campaign: &mut Campaign,
-    telemetry: &Arc<Telemetry>,
+    (telemetry, compiler): (&Arc<Telemetry>, &Arc<Compiler>),
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     loop {
@@ -200,7 +212,7 @@ async fn lead(
         tracing::info!(identity = arguments.identity, "leading");
         telemetry.leads(true);
         tokio::select! {
-            () = work(arguments, client, campaign.term.clone(), telemetry) => bail!("the controller ended"),
+            () = work(arguments, client, campaign.term.clone(), (telemetry, compiler)) => bail!("the controller ended"),
             leads = campaign.leads.wait_for(|leads| !*leads) => drop(leads.context("the lease's task ended")?),
             () = stop.cancelled() => return Ok(()),
         }
@@ -209,10 +221,16 @@ async fn lead(
     }
 }
 
-async fn work(arguments: &Arguments, client: &Client, gate: Arc<dyn MayWrite>, telemetry: &Arc<Telemetry>) {
+async fn work(
+    arguments: &Arguments,
+    client: &Client,
+    gate: Arc<dyn MayWrite>,
+    (telemetry, compiler): (&Arc<Telemetry>, &Arc<Compiler>),
+) {
     let cache = Arc::new(Cache::default());
     let cluster = KubernetesApi::new(client.clone(), cache.clone(), gate, arguments.identity.clone());
     let world = (Arc::new(RealWorld::new(cluster)), cache);
     let scope = Scope { namespace: arguments.namespace.clone(), concurrency: arguments.concurrency };
-    controller::run(client.clone(), world, arguments.settings(), &scope, telemetry.clone()).await;
+    let scope = (&scope, compiler.clone());
+    controller::run(client.clone(), world, arguments.settings(), scope, telemetry.clone()).await;
 }

@@ -12,6 +12,7 @@ mod groups;
 mod literal;
 mod measures;
 mod names;
+mod outline;
 mod pattern;
 mod pod;
 mod problem;
@@ -26,6 +27,7 @@ mod timing;
 mod types;
 
 pub use names::{nearest, quoted, suggest};
+pub use outline::Outline;
 pub use problem::{Path, Problem, Problems, Segment, codes};
 pub use schemas::spec::{Compatibility, Isolation, LatePolicy, OnCritical, OnDataLoss, OnViolation};
 pub use shape::{

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, SchemaRef};
 use datafusion_physical_expr::PhysicalExpr;
 use schemas::spec::{Compatibility, Isolation, LatePolicy, OnCritical, OnDataLoss, OnViolation, Resources};
+use serde::{Deserialize, Serialize};
 
 /// A pipeline that can run: every name resolved, every expression typed, every number in one unit.
 ///
@@ -104,7 +105,7 @@ pub struct ComputedPlan {
 }
 
 /// How to reach Kafka.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KafkaPlan {
     /// Brokers to start from, `host:port`, separated by commas.
     pub bootstrap: String,
@@ -113,7 +114,7 @@ pub struct KafkaPlan {
 }
 
 /// The topic to read and its subject in the registry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourcePlan {
     /// Name of the topic.
     pub topic: String,
@@ -130,7 +131,7 @@ pub struct SourcePlan {
 }
 
 /// A topic as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopicPlan {
     /// Name of the topic.
     pub name: String,
@@ -145,7 +146,7 @@ pub struct TopicPlan {
 }
 
 /// Tumbling windows `[start, start + size)`; starts are `offset` plus multiples of `size`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowPlan {
     /// Length, positive; divides a day, or is whole days.
     pub size_ms: i64,
@@ -307,7 +308,7 @@ pub struct ThresholdPlan {
 }
 
 /// Where tables go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SinkPlan {
     /// Root of the store, without a trailing slash.
     pub url: String,
@@ -318,7 +319,7 @@ pub struct SinkPlan {
 }
 
 /// The kinds of store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SinkLocation {
     /// A folder of the local file system.
     File {
@@ -335,7 +336,7 @@ pub enum SinkLocation {
 }
 
 /// How the pipeline's table is cut into folders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PartitionKey {
     /// `date=2026-11-23`: the UTC day of the window's start.
     Date,

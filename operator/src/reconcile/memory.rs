@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::apply::Tolerated;
 use super::observe::{Asked, LastLook};
 use super::status::Pace;
-use super::validate::Compiler;
+use crate::compile::Compiler;
 
 /// All of it.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub(super) struct Remembered {
 }
 
 impl Memory {
-    /// An empty one that shares what was compiled.
+    /// An empty one with this compiler.
     pub fn with(compiler: Arc<Compiler>) -> Self {
         Self { compiler, ..Self::default() }
     }

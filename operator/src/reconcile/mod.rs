@@ -34,6 +34,7 @@ use self::memory::Remembered;
 use self::observe::{Outside, Seen};
 use self::plan::{Decision, Facts, Stored, SubjectSteps, TopicStep};
 use self::status::Picture;
+use crate::compile::CompileError;
 use crate::names::FINALIZER;
 use crate::world::{ClusterError, Object, World};
 
@@ -78,6 +79,9 @@ pub enum PassError {
     /// The API server is away, or refuses to be read.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The manifest cannot be compiled now.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
 }
 
 /// When to look again; `None` when the pipeline is gone.
@@ -92,7 +96,7 @@ pub async fn reconcile<W: World>(
     name: &str,
 ) -> Result<Again, PassError> {
     let Some(mut seen) = observe::cluster(world, &memory.asked, namespace, name).await? else { return Ok(None) };
-    let judged = validate::validate(&seen, &memory.compiler);
+    let judged = validate::validate(&seen, &memory.compiler).await?;
     if seen.object.is_terminating() {
         return Ok(delete::delete(world, settings, &seen, judged.as_ref().ok()).await?);
     }

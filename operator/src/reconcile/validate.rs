@@ -2,15 +2,13 @@
 //!
 //! What [`validate`] gives needs no checking later: building objects from it cannot fail.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
-use plan::{Plan, TopicPlan};
+use plan::{Outline, TopicPlan};
 use schemas::spec::{AnalyticsPipeline, AnalyticsPipelineSpec, DeletionPolicy, Workers};
 use schemas::status::Reason;
 
 use super::observe::{self, Seen};
 use super::quantity::Bytes;
+use crate::compile::{CompileError, Compiler};
 use crate::world::{KafkaAccess, RegistryAccess};
 
 /// A pipeline that can be built.
@@ -20,8 +18,8 @@ pub struct Valid {
     pub pipeline: AnalyticsPipeline,
     /// The manifest as it was written.
     pub spec: AnalyticsPipelineSpec,
-    /// The same, compiled.
-    pub plan: Plan,
+    /// What it compiles to.
+    pub plan: Outline,
     /// Source, dead letter and partials topic as they should be, in this order.
     pub topics: Vec<TopicPlan>,
     /// How Kafka is reached; absent while a secret is missing.
@@ -47,32 +45,21 @@ impl Invalid {
     }
 }
 
-/// Compiles manifests, and remembers what came of them: a pipeline is judged again at every pass, and seldom changes.
-#[derive(Debug, Default)]
-pub struct Compiler(Mutex<HashMap<String, Result<Plan, String>>>);
-
-/// Beyond so many, all are forgotten, which only costs time.
-const MOST_REMEMBERED: usize = 1_000;
-
-impl Compiler {
-    fn compile(&self, manifest: &AnalyticsPipeline) -> Result<Plan, String> {
-        let text = serde_json::to_string(manifest).expect("a manifest's maps have text keys");
-        let remembered = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = remembered().get(&text) {
-            return known.clone();
-        }
-        let compiled = Plan::compile(manifest).map_err(|problems| problems.to_string());
-        let mut remembered = remembered();
-        if remembered.len() >= MOST_REMEMBERED {
-            remembered.clear();
-        }
-        remembered.insert(text, compiled.clone());
-        compiled
-    }
+/// Judges what was seen.
+///
+/// # Errors
+/// The compiler cannot work now.
+pub async fn validate(seen: &Seen, compiler: &Compiler) -> Result<Result<Valid, Invalid>, CompileError> {
+    let manifest = match resolved(seen) {
+        Ok(manifest) => manifest,
+        Err(invalid) => return Ok(Err(invalid)),
+    };
+    let verdict = compiler.compile(&manifest).await?;
+    Ok(verdict.map_err(Invalid::spec).and_then(|plan| valid(seen, manifest, plan)))
 }
 
-/// Judges what was seen.
-pub fn validate(seen: &Seen, compiler: &Compiler) -> Result<Valid, Invalid> {
+/// The manifest with its schema.
+fn resolved(seen: &Seen) -> Result<AnalyticsPipeline, Invalid> {
     let pipeline = seen.pipeline.as_ref().map_err(|error| Invalid::spec(error.clone()))?;
     let schema = seen
         .schema
@@ -81,7 +68,10 @@ pub fn validate(seen: &Seen, compiler: &Compiler) -> Result<Valid, Invalid> {
     let mut manifest = pipeline.manifest();
     manifest.spec.source.schema.avro = Some(schema.clone());
     manifest.spec.source.schema.config_map_key_ref = None;
-    let plan = compiler.compile(&manifest).map_err(Invalid::spec)?;
+    Ok(manifest)
+}
+
+fn valid(seen: &Seen, manifest: AnalyticsPipeline, plan: Outline) -> Result<Valid, Invalid> {
     let spec = manifest.spec.clone();
     let volume: Bytes = spec
         .workers
@@ -120,7 +110,7 @@ const PARTIALS_AT_LEAST_MS: i64 = 7 * 86_400_000;
 
 /// The plan's topics, the partials topic with its retention: partials are needed until their windows are published, which
 /// a rebuild can put off by about twice the time that windows are open.
-fn topics(plan: &Plan) -> Vec<TopicPlan> {
+fn topics(plan: &Outline) -> Vec<TopicPlan> {
     let open = plan.delay_ms + plan.window.size_ms + plan.max_future_skew_ms;
     let keep = PARTIALS_AT_LEAST_MS.max(open.saturating_mul(4));
     let mut topics = plan.topics.clone();

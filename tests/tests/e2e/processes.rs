@@ -11,6 +11,8 @@ use crate::cluster::{Cluster, SYSTEM};
 use crate::steps::until;
 use crate::world::{PIPELINE, World};
 
+/// First argument of the operator's own child, which compiles manifests.
+const COMPILES: &str = "compile-manifests";
 /// Between a kill and the moment when the process is gone.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -60,12 +62,12 @@ pub fn processor_time(id: u32) -> Result<f64> {
     Ok(ticks as f64 / 100.0)
 }
 
-/// The process of that program in a pod. On both generations of cgroups the pod's uid is in the name.
+/// The process of that program in a pod, not the one that compiles manifests for it. On both generations of cgroups the pod's uid is in the name.
 fn of_pod(uid: &str, program: &str) -> Result<u32> {
     find(&format!("{program} of pod {uid}"), |id, words| {
         let cgroup = fs::read_to_string(format!("/proc/{id}/cgroup")).unwrap_or_default();
         let (plain, systemd) = (cgroup.contains(uid), cgroup.contains(&uid.replace('-', "_")));
-        (plain || systemd) && words[0].ends_with(program)
+        (plain || systemd) && words[0].ends_with(program) && words.get(1).is_none_or(|word| word != COMPILES)
     })
 }
 

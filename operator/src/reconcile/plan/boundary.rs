@@ -1,6 +1,6 @@
 //! The window from which something new holds: after everything that was seen, so that no window mixes two meanings.
 
-use plan::{Plan, WindowPlan};
+use plan::{Outline, WindowPlan};
 use schemas::report::WorkerReport;
 
 use super::Facts;
@@ -44,7 +44,7 @@ pub fn on_both_grids(new: WindowPlan, old: WindowPlan, from: i64) -> i64 {
 
 /// Decides by the reports of all workers; by the clock where none can be had. `ahead` is how long (milliseconds) it may take until
 /// the last worker that does not know of the boundary has ended.
-pub fn boundary(plan: &Plan, partitions: u32, facts: &Facts<'_>, ahead: i64) -> Boundary {
+pub fn boundary(plan: &Outline, partitions: u32, facts: &Facts<'_>, ahead: i64) -> Boundary {
     let by_clock = facts.now + plan.max_future_skew_ms;
     let missing = facts.pods.iter().any(|pod| pod.trouble.is_none()) && !covers(&facts.reports, partitions);
     if missing {

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use self::world::{Crashing, MemoryWorld};
 use super::build::Defaults;
-use super::validate::Compiler;
 use super::{Memory, Settings, reconcile};
+use crate::compile::Compiler;
 
 fn settings() -> Settings {
     Settings {
