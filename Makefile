@@ -88,6 +88,7 @@ kind: ## a kind cluster with Sluice on it, for people with Docker
 
 bench: setup-test build ## events per CPU-second, beside consuming alone
 	bin/sluice-bench core
+	bin/sluice-bench sums
 	bin/sluice-bench e2e
 	bin/sluice-bench resident
 

@@ -5,6 +5,7 @@ mod endtoend;
 mod memory;
 mod resident;
 mod restart;
+mod sums;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -36,6 +37,15 @@ enum What {
         /// Runs, of which the median is quoted.
         #[arg(long, default_value_t = 3)]
         runs: usize,
+    },
+    /// What a value costs in the running total of a sum.
+    Sums {
+        /// Values.
+        #[arg(long, default_value_t = 2_000_000)]
+        values: usize,
+        /// Records of a fetch.
+        #[arg(long, default_value_t = 16_384)]
+        fetch: usize,
     },
     /// Restarts with and without a checkpoint.
     Restart {
@@ -75,12 +85,20 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.what {
         What::Core { events, fetch, runs } => core(&load(&arguments.pipeline)?, events, fetch, runs),
+        What::Sums { values, fetch } => sums(values, fetch),
         What::Restart { ids } => restarts(&load(&arguments.pipeline)?, &ids),
         What::E2e { servers, events, rounds } => endtoend::compare(&servers, events, rounds),
         What::Resident { events, hours } => resident::compare(events, hours),
         What::Run(work) => endtoend::run(&work),
         What::Consume(work) => endtoend::consume(&work),
     }
+}
+
+fn sums(values: usize, fetch: usize) -> anyhow::Result<()> {
+    for (name, nanos) in sums::run(values, fetch)? {
+        println!("sum of {name}: {nanos:.1} ns per value");
+    }
+    Ok(())
 }
 
 fn restarts(plan: &Plan, sizes: &[u64]) -> anyhow::Result<()> {

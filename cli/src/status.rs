@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 use plan::{Plan, ThresholdPlan};
-use schemas::report::{Ledger, QualityReport, QualityState};
+use schemas::report::{Ledger, QualityReport, QualityState, WorkerReport};
 use schemas::status::Reason;
 use thiserror::Error;
 
@@ -83,7 +83,8 @@ fn conditions(view: &View) -> Table {
     let (status, reason, message) = watermark(view);
     table.add_row(["WatermarkAdvancing", status, reason, &message]);
     let lost = losses(&view.partitions).map(|lost| ("False", Reason::WindowsIncomplete.as_str(), lost));
-    let (status, reason, message) = lost.unwrap_or_else(|| quality(view.quality.as_ref()));
+    let overflowed = || overflows(&view.workers).map(|words| ("False", Reason::Overflow.as_str(), words));
+    let (status, reason, message) = lost.or_else(overflowed).unwrap_or_else(|| quality(view.quality.as_ref()));
     table.add_row(["DataQualityHealthy", status, reason, &message]);
     for report in &view.workers {
         for trouble in &report.troubles {
@@ -120,6 +121,13 @@ fn watermark(view: &View) -> (&'static str, &'static str, String) {
     let (partition, at, lag) = (last.partition, time(last.watermark), grouped(left));
     let message = format!("partition {partition}{owner} is the last one, at {at}; {lag} records are left to be read");
     ("True", Reason::Advancing.as_str(), message)
+}
+
+/// Values that did not fit their columns, as long as that is recent.
+fn overflows(workers: &[WorkerReport]) -> Option<String> {
+    let outputs = workers.iter().flat_map(|report| &report.outputs);
+    let told: Vec<String> = outputs.flat_map(|output| &output.overflows).map(|report| report.words(iso)).collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 /// What partitions have lost and gone on without, as long as that is recent.

@@ -111,7 +111,6 @@ fn measures(judged: &Judged, columns: &Columns) -> Result<Vec<MeasurePlan>, Prob
             predicate: part(&measure.predicate)?,
             argument_type: measure.argument.as_ref().map(|argument| argument.data_type.clone()),
             output_type: measure.output_type.clone(),
-            scale: measure.scale,
         })
     };
     judged.measures.iter().map(bind).collect()

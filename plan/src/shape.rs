@@ -253,12 +253,10 @@ pub struct MeasurePlan {
     /// Type of the argument. `Sum`, `Avg`: Int64, Decimal128 or Float64, nothing else. `Min`, `Max`: Boolean, Int32, Int64,
     /// Float32, Float64, Decimal128, Date32, Timestamp or Utf8. `Count`: any.
     pub argument_type: Option<DataType>,
-    /// Type of the output column. Counts and sums of Int64: Int64. Sums of Decimal128(p, s): Decimal128(38, s); of Float64:
-    /// Decimal128(38, scale). Averages: Decimal128(38, scale + 4). `Min`, `Max`: the argument's type.
+    /// Type of the output column. Counts and sums of Int64: Int64; averages of Int64: Decimal128(38, 4). Sums of Decimal128(p, s):
+    /// Decimal128(38, s); averages of them: Decimal128(38, s + 4). Sums and averages of Float64: Float64, or Decimal128(38, scale) where
+    /// the manifest gives a scale. `Min`, `Max`: the argument's type.
     pub output_type: DataType,
-    /// Digits after the point of the values that are summed: the argument's scale for decimals, 0 for integers, and for
-    /// floats the fixed-point scale that each value is rounded to (half-even). 0 where nothing is summed.
-    pub scale: i8,
 }
 
 /// How records are cut into batches, and which examples of violations are kept.

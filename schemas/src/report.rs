@@ -90,7 +90,7 @@ pub struct LossReport {
     pub windows_until: Option<i64>,
 }
 
-/// Event time for which a loss is told after the windows that it concerns, milliseconds: a day.
+/// Event time for which a loss, or an overflow, is told after the windows that it concerns, milliseconds: a day.
 const LOSS_TOLD_FOR_MS: i64 = 86_400_000;
 
 impl LossReport {
@@ -199,6 +199,44 @@ pub struct OutputReport {
     pub waiting: Vec<WaitingWindow>,
     /// Windows that are stopped because two facts about them contradict each other.
     pub divergences: Vec<String>,
+    /// Values that did not fit their columns and are null, for a day of events; those of the newest windows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overflows: Vec<OverflowReport>,
+}
+
+/// The cells of one measure that are null in a published window because their values do not fit the column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OverflowReport {
+    /// Start of the window.
+    pub start: i64,
+    /// Its end.
+    pub end: i64,
+    /// The measure.
+    pub measure: String,
+    /// How many cells.
+    pub cells: u64,
+    /// The group of the first of them: `column=value` of every grouping column; empty without any.
+    pub group: String,
+}
+
+impl OverflowReport {
+    /// Whether it is still to be told: windows are published up to less than a day behind it.
+    pub fn is_recent(&self, published_until: Option<i64>) -> bool {
+        published_until.is_none_or(|until| until < self.end + LOSS_TOLD_FOR_MS)
+    }
+
+    /// The same for people; `time` says a time, of milliseconds since the epoch.
+    pub fn words(&self, time: impl Fn(i64) -> String) -> String {
+        let Self { start, end, measure, cells, group } = self;
+        let group = if group.is_empty() { String::new() } else { format!(" for {group}") };
+        let more = if *cells > 1 { format!(" and {} more cells", cells - 1) } else { String::new() };
+        format!(
+            "measure '{measure}' has a value that does not fit its column{group}{more} in the window from {} to {}, and is null there",
+            time(*start),
+            time(*end)
+        )
+    }
 }
 
 /// A window that is not complete.
@@ -301,7 +339,7 @@ pub struct WorstBatch {
 #[serde(rename_all = "camelCase")]
 pub struct Trouble {
     /// A stable word in Pascal case: `BrokerUnreachable`, `RegistryUnreachable`, `SinkUnavailable`, `VolumeFull`, `Divergence`, `SourceDataLost`,
-    /// `TopicMissing`, `TopicRecreated`, `Overflow`, `StoppedByRule`, `DeadLetterRunaway`, `OutputHeld` and `QualitySuspended` (the data is critical;
+    /// `TopicMissing`, `TopicRecreated`, `StoppedByRule`, `DeadLetterRunaway`, `OutputHeld` and `QualitySuspended` (the data is critical;
     /// the message names the rule), `CheckpointFailed`, `IdleHeld`, `ReportsNotRolledUp`, `UnknownMeaning` and `NewerMeaning` (the pipeline has another revision elsewhere).
     pub reason: String,
     /// What happened, with the names of the things concerned.

@@ -155,7 +155,7 @@ fn publish_progress_of_version_4_is_read_and_written() -> Result<()> {
         [("publish-progress-v4.txt", None, None), ("publish-progress-v4-leaving.txt", Some(3), Some(&progress))];
     for (name, meaning, before) in cases {
         let (progress, before) = (progress.clone(), before.cloned());
-        let committed = CommittedPublish { progress, files: [None, None], meaning, before };
+        let committed = CommittedPublish { progress, files: [None, None], meaning, before, overflow: None };
         let written = progress::encode_publish(&committed);
         let text = String::from_utf8(golden(name, written.as_bytes())?)?;
         assert_eq!(progress::decode_publish(Offset(90), &text, 3)?, committed, "{name}");
@@ -168,7 +168,7 @@ fn publish_progress_of_version_4_is_read_and_written() -> Result<()> {
 fn publish_progress_of_version_3_is_read_and_written() -> Result<()> {
     let progress = CollectorProgress { published_until: EventTime(1_795_392_300_000), ..published() };
     let files = [Some("gold/a/w=20261123T101500Z-q0-00.parquet".to_owned()), None];
-    let committed = CommittedPublish { progress, files, meaning: Some(3), before: Some(published()) };
+    let committed = CommittedPublish { progress, files, meaning: Some(3), before: Some(published()), overflow: None };
     let written = progress::encode_publish(&committed);
     let text = String::from_utf8(golden("publish-progress-v3.txt", written.as_bytes())?)?;
     assert_eq!(progress::decode_publish(Offset(90), &text, 3)?, committed);
@@ -193,7 +193,8 @@ fn published() -> CollectorProgress {
 fn publish_progress_of_version_1_is_read() -> Result<()> {
     let text = String::from_utf8(golden("publish-progress-v1.txt", b"")?)?;
     // That version knew no files.
-    let expected = CommittedPublish { progress: published(), files: [None, None], meaning: None, before: None };
+    let (meaning, before, overflow) = (None, None, None);
+    let expected = CommittedPublish { progress: published(), files: [None, None], meaning, before, overflow };
     assert_eq!(progress::decode_publish(Offset(90), &text, 3)?, expected);
     Ok(())
 }
@@ -209,6 +210,7 @@ fn publish_progress_of_version_2_is_read_and_written() -> Result<()> {
         files,
         meaning: None,
         before: None,
+        overflow: None,
     };
     let written = progress::encode_publish(&committed);
     let text = String::from_utf8(golden("publish-progress-v2.txt", written.as_bytes())?)?;

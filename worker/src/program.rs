@@ -74,6 +74,5 @@ fn measure(measure: &plan::MeasurePlan) -> Measure {
         predicate: measure.predicate.as_ref().map(computed),
         input: measure.argument_type.clone().unwrap_or(DataType::Null),
         output: measure.output_type.clone(),
-        scale: measure.scale,
     }
 }

@@ -6,7 +6,8 @@
 //! records that were needed it writes version 5: as 3 or 4, each part with ` lost ` and the losses behind it.
 //! Publish writes version 2 and reads 1 too, which lacks the files and what is lost; once the meaning has changed it writes version 3,
 //! which names the revision with which it began and may go on with ` / ` and the meaning before, and while losses concern windows to
-//! come version 4, as 3 with ` lost ` and the losses. A reader that finds another version
+//! come version 4, as 3 with ` lost ` and the losses. Behind any of them may stand ` overflow ` and the file that last had values that
+//! did not fit. A reader that finds another version
 //! or anything that does not parse says so, and the caller rebuilds from the start of the log.
 
 mod fields;

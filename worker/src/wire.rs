@@ -25,6 +25,12 @@ pub enum PartialError {
         /// Ours.
         wanted: String,
     },
+    /// The state of a measure is none that a lane gives.
+    #[error("a partial has a state of measure '{measure}' that is no sum")]
+    ForeignState {
+        /// The measure.
+        measure: String,
+    },
     /// A digest is not 32 hexadecimal digits.
     #[error("'{found}' is no digest, expected 32 hexadecimal digits")]
     ParseDigest {
@@ -58,11 +64,15 @@ pub fn read_partial(
     if wanted.fields() != found.fields() {
         return Err(PartialError::OtherColumns { found: names(&found), wanted: names(&wanted) });
     }
+    let rows = arrow::compute::concat_batches(&wanted, &batches)?;
+    if let Some(measure) = program.foreign_state(&rows) {
+        return Err(PartialError::ForeignState { measure: measure.name.clone() });
+    }
     Ok(Partial {
         window: window(header.start, header.end),
         output,
         part: header.part,
-        rows: arrow::compute::concat_batches(&wanted, &batches)?,
+        rows,
         digest: digest(&header.digest)?,
     })
 }

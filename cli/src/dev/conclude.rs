@@ -40,6 +40,8 @@ pub struct Run<'a> {
     pub was_empty: bool,
     /// How long it took.
     pub effort: Effort,
+    /// What did not fit its column, in words.
+    pub overflows: Vec<String>,
 }
 
 impl Run<'_> {
@@ -59,6 +61,9 @@ impl Run<'_> {
         let summary = Summary::read(&store, self.plan)?;
         let faults = self.faults(&summary);
         writeln!(out, "\n{}", summary_text::gold(&summary))?;
+        for overflow in &self.overflows {
+            writeln!(out, "OVERFLOW: {overflow}\n")?;
+        }
         writeln!(out, "{}", summary_text::quality(&summary))?;
         writeln!(out, "{}", summary_text::ledger(&summary, &faults))?;
         let open = self.effort.records.saturating_sub(summary.total().counts.consumed);

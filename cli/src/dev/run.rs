@@ -24,6 +24,7 @@ use super::servers::{PrepareError, Servers, offsets};
 use super::store_folder::{self, FolderError};
 use super::summary_text::Effort;
 use super::watch::{Over, interrupts, watch};
+use crate::generate::iso;
 use crate::validate::{Checked, ReadFileError, Style, render, source};
 
 /// Why a run did not come to its end.
@@ -92,14 +93,14 @@ pub fn run(args: &DevArgs, out: &mut dyn Write) -> Result<ExitCode, DevError> {
     if !panel {
         eprintln!("pipeline '{}': Kafka at {}, schema registry at {}", plan.name, at.kafka, at.registry);
     }
-    let (over, effort) = work(args, &plan, ends.as_ref(), panel, || Ok(generated.poll()?))?;
+    let (over, effort, overflows) = work(args, &plan, ends.as_ref(), panel, || Ok(generated.poll()?))?;
     if over == Over::Ended {
         return Err(DevError::WorkerEnded);
     }
     // Only a run that has read everything can be held against the log's ends and the truth.
     let ends = ends.filter(|_| over == Over::Finished);
     let truth = generated.into_truth().filter(|_| over == Over::Finished);
-    let run = Run { plan: &plan, data: &args.data, ends: ends.as_ref(), truth, was_empty, effort };
+    let run = Run { plan: &plan, data: &args.data, ends: ends.as_ref(), truth, was_empty, effort, overflows };
     let right = run.conclude(out)? && (over == Over::Finished || !args.bounded);
     Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -111,7 +112,7 @@ fn work(
     ends: Option<&BTreeMap<i32, i64>>,
     panel: bool,
     tick: impl FnMut() -> Result<(), DevError>,
-) -> Result<(Over, Effort), DevError> {
+) -> Result<(Over, Effort, Vec<String>), DevError> {
     let interrupted = interrupts().map_err(DevError::Terminal)?;
     let (started, cpu) = (Instant::now(), cpu_time());
     let workers = start(args, plan, ends)?;
@@ -121,9 +122,11 @@ fn work(
     };
     let records = workers.iter().flat_map(|worker| worker.report().partitions).map(|of| of.ledger.consumed).sum();
     let cpu = cpu_time().zip(cpu).map(|(now, before)| now.saturating_sub(before));
+    let outputs = workers.iter().flat_map(|worker| worker.report().outputs);
+    let overflows = outputs.flat_map(|output| output.overflows).map(|report| report.words(iso)).collect();
     let effort = Effort { records, wall: started.elapsed(), cpu };
     stop(workers)?;
-    Ok((over, effort))
+    Ok((over, effort, overflows))
 }
 
 /// What is logged when nothing else is asked for. What hinders the workers is in their reports; the client library would

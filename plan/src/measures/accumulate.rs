@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use arrow_schema::DataType;
+use arrow_schema::{DECIMAL128_MAX_PRECISION, DataType};
 use datafusion_expr::{Expr, cast};
 use schemas::spec::Measure;
 
@@ -11,8 +11,8 @@ use crate::sql::{self, Lowered, Text};
 use crate::types::{self, Kind, kind};
 use crate::{Aggregate, Path, Problem, codes};
 
-/// Digits kept of floats when the measure does not say.
-const DEFAULT_SCALE: u8 = 6;
+/// Digits that the average of a whole number or a decimal has more than it.
+const AVERAGE_DIGITS: i8 = 4;
 
 /// The argument in one of the types that accumulators take.
 pub(super) fn argument(
@@ -79,55 +79,58 @@ fn ordered(data_type: &DataType) -> Option<DataType> {
     }
 }
 
-/// Digits after the point of what is summed.
+/// Digits after the point of the sum or average of floats as a decimal, if the manifest asks for one.
 pub(super) fn scale(
     measure: &Measure,
     function: Aggregate,
     argument: Option<&Lowered>,
     path: &Path,
     problems: &mut Vec<Problem>,
-) -> Option<i8> {
+) -> Result<Option<i8>, ()> {
     let sums = matches!(function, Aggregate::Sum | Aggregate::Avg);
     let argument_type = argument.map(|argument| &argument.data_type).filter(|_| sums);
-    let is_float = argument_type == Some(&DataType::Float64);
     let key = path.key("scale");
-    match measure.scale {
-        Some(_) if !is_float => {
+    match (measure.scale, argument_type) {
+        (Some(scale), Some(DataType::Float64)) if scale > 18 => {
+            problems.push(
+                Problem::new(codes::RANGE, key, format!("the scale {scale} is too large")).help("allowed are 0 to 18"),
+            );
+            Err(())
+        }
+        (Some(scale), Some(DataType::Float64)) => Ok(i8::try_from(scale).ok()),
+        (Some(_), _) => {
             problems.push(
                 Problem::new(codes::RANGE, key, format!("measure '{}' has a scale of its own", measure.name))
                     .help("allowed for sum and avg of floats and doubles only"),
             );
-            return None;
+            Err(())
         }
-        Some(scale) if scale > 18 => {
-            problems.push(
-                Problem::new(codes::RANGE, key, format!("the scale {scale} is too large")).help("allowed are 0 to 18"),
-            );
-            return None;
+        (None, Some(DataType::Decimal128(_, scale))) if function == Aggregate::Avg && *scale > 34 => {
+            let message = format!("cannot take the avg of a decimal with {scale} digits after the point");
+            problems
+                .push(Problem::new(codes::SQL_TYPE, path.key("expression"), message).help("allowed are at most 34"));
+            Err(())
         }
-        _ => {}
+        (None, _) => Ok(None),
     }
-    let scale = match argument_type {
-        Some(DataType::Decimal128(_, scale)) => *scale,
-        Some(DataType::Float64) => measure.scale.unwrap_or(DEFAULT_SCALE) as i8,
-        _ => 0,
-    };
-    if function == Aggregate::Avg && scale > 34 {
-        let message = format!("cannot take the avg of a decimal with {scale} digits after the point");
-        problems.push(Problem::new(codes::SQL_TYPE, path.key("expression"), message).help("allowed are at most 34"));
-        return None;
-    }
-    Some(scale)
 }
 
-/// The type of the output column.
-pub(super) fn output_type(function: Aggregate, argument: Option<&Lowered>, scale: i8) -> DataType {
-    match (function, argument.map(|argument| &argument.data_type)) {
-        (Aggregate::CountAll | Aggregate::Count, _) | (_, None) | (Aggregate::Sum, Some(DataType::Int64)) => {
-            DataType::Int64
-        }
-        (Aggregate::Sum, Some(_)) => DataType::Decimal128(38, scale),
-        (Aggregate::Avg, Some(_)) => DataType::Decimal128(38, scale + 4),
+/// The type of the output column; `scale` is what [`scale`] gave.
+pub(super) fn output_type(function: Aggregate, argument: Option<&Lowered>, scale: Option<i8>) -> DataType {
+    let argument = argument.map(|argument| &argument.data_type);
+    match (function, argument) {
+        (Aggregate::CountAll | Aggregate::Count, _) | (_, None) => DataType::Int64,
         (Aggregate::Min | Aggregate::Max, Some(data_type)) => data_type.clone(),
+        (_, Some(DataType::Float64)) => {
+            scale.map_or(DataType::Float64, |scale| DataType::Decimal128(DECIMAL128_MAX_PRECISION, scale))
+        }
+        (Aggregate::Sum, Some(DataType::Decimal128(_, scale))) => {
+            DataType::Decimal128(DECIMAL128_MAX_PRECISION, *scale)
+        }
+        (Aggregate::Avg, Some(DataType::Decimal128(_, scale))) => {
+            DataType::Decimal128(DECIMAL128_MAX_PRECISION, scale + AVERAGE_DIGITS)
+        }
+        (Aggregate::Sum, Some(_)) => DataType::Int64,
+        (Aggregate::Avg, Some(_)) => DataType::Decimal128(DECIMAL128_MAX_PRECISION, AVERAGE_DIGITS),
     }
 }

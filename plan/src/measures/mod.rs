@@ -23,7 +23,6 @@ pub(crate) struct TypedMeasure {
     pub(crate) argument: Option<Lowered>,
     pub(crate) predicate: Option<Lowered>,
     pub(crate) output_type: DataType,
-    pub(crate) scale: i8,
     pub(crate) path: Path,
 }
 
@@ -91,7 +90,7 @@ fn compile_one(
     if problems.len() > before || fields.is_none() {
         return None;
     }
-    let scale = accumulate::scale(measure, call.function, argument.as_ref(), path, problems)?;
+    let scale = accumulate::scale(measure, call.function, argument.as_ref(), path, problems).ok()?;
     let output_type = accumulate::output_type(call.function, argument.as_ref(), scale);
     Some(TypedMeasure {
         name: measure.name.clone(),
@@ -99,7 +98,6 @@ fn compile_one(
         argument,
         predicate,
         output_type,
-        scale,
         path: path.key("expression"),
     })
 }

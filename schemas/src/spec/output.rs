@@ -46,8 +46,8 @@ pub struct Measure {
     /// over the schema's fields; with an optional `filter (where …)`.
     #[schemars(length(min = 1, max = 4096))]
     pub expression: String,
-    /// Digits after the point that are kept of floating-point values: each value is rounded half-even to this many before
-    /// it is summed. Only for `sum` and `avg` of floats. Absent: 6.
+    /// Makes the `sum` or `avg` of floats or doubles a `decimal(38, scale)` column: the exact result, rounded once, half to even, to this
+    /// many digits after the point. Absent: the column is a double, the one nearest to the exact result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 18))]
     pub scale: Option<u8>,

@@ -204,10 +204,6 @@ words! {
         ///
         /// Look at the record that the message names; then correct the rule, or relax it.
         RuleStopped,
-        /// A sum is larger than what a window can hold. The partition stops.
-        ///
-        /// Read the message; it names the window. Change the measure and raise `spec.revision`.
-        Overflow,
         /// Every rule is kept, as far as is tolerated.
         ///
         /// Nothing to do.
@@ -230,6 +226,12 @@ words! {
         /// Read the message; it names partition, offsets and windows. Files that may lack records carry `sluice.lost`
         /// in their footer. It ends by itself a day of events later.
         WindowsIncomplete,
+        /// A sum or an average does not fit its column: it is null in that row, and everything else is as it should be.
+        ///
+        /// Read the message; it names the measure, the group and the window, and `sluice.overflow` in the file's footer names
+        /// more. Often a record carries a largest number as a mark for "nothing": a rule refuses it. Else widen the measure
+        /// (`cast(… as decimal(38, 0))`) and raise `spec.revision`. It ends by itself a day of events later.
+        Overflow,
         /// So many records would be dead letters that the partition pauses instead of draining the topic.
         ///
         /// Correct the producer or the rule that the message names.
@@ -358,13 +360,13 @@ impl Reason {
             | Self::Rebuilding
             | Self::WatermarkHeld
             | Self::SourceDataLost
-            | Self::RuleStopped
-            | Self::Overflow => ConditionType::WatermarkAdvancing,
+            | Self::RuleStopped => ConditionType::WatermarkAdvancing,
             Self::WithinThresholds
             | Self::NoBatchYet
             | Self::RuleViolated
             | Self::UndecodableRecords
             | Self::WindowsIncomplete
+            | Self::Overflow
             | Self::DeadLetterRunaway => ConditionType::DataQualityHealthy,
             Self::StorageWritable
             | Self::SinkUnavailable

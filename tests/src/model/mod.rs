@@ -17,6 +17,7 @@
 
 mod aggregate;
 mod batches;
+pub mod doubles;
 mod history;
 mod log;
 mod outcome;

@@ -86,7 +86,7 @@ fn measures_of(value: usize) -> [Measure; 5] {
 }
 
 fn measure(name: &str, function: Function, argument: Option<Computed>, input: DataType, output: DataType) -> Measure {
-    Measure { name: name.to_owned(), function, argument, predicate: None, input, output, scale: 6 }
+    Measure { name: name.to_owned(), function, argument, predicate: None, input, output }
 }
 
 fn column(index: usize) -> Computed {

@@ -1,7 +1,7 @@
 //! The rows of a partial, read back into the oracle's terms.
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Decimal128Type, Int64Type};
+use arrow::datatypes::{Decimal128Type, Decimal256Type, Int64Type};
 
 use crate::model::{AggState, ArgState, GROUP_COLUMNS, Group, VALUE_COLUMNS};
 
@@ -28,6 +28,9 @@ pub(super) fn integer_at(rows: &RecordBatch, column: usize, row: usize) -> Optio
     let array = rows.column(column);
     if let Some(integers) = array.as_primitive_opt::<Int64Type>() {
         return integers.is_valid(row).then(|| i128::from(integers.value(row)));
+    }
+    if let Some(wide) = array.as_primitive_opt::<Decimal256Type>() {
+        return wide.is_valid(row).then(|| wide.value(row).to_i128().expect("sums of a world are small"));
     }
     let decimals = array.as_primitive::<Decimal128Type>();
     decimals.is_valid(row).then(|| decimals.value(row))

@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, TimeUnit};
 use proptest::prelude::*;
-use stream_core::{Function, Measure};
+use stream_core::Function;
 
 use crate::fold::{fold, measure};
 use crate::{cases, unexpected};
@@ -108,31 +108,35 @@ proptest! {
 
     /// Eighths are exact in binary, so what rounding must do is known in integers.
     #[test]
-    fn floats_are_summed_in_fixed_point(eighths in arb(prop_oneof![-100..100_i64, -(1_i64 << 40)..(1_i64 << 40)])) {
+    fn floats_as_decimals_are_rounded_once(eighths in arb(prop_oneof![-100..100_i64, -(1_i64 << 40)..(1_i64 << 40)])) {
         let column = |values: &Vec<Option<i64>>| -> ArrayRef {
             Arc::new(values.iter().map(|value| value.map(|value| value as f64 / 8.0)).collect::<Float64Array>())
         };
-        let (sum, average) = (DataType::Decimal128(38, 2), DataType::Decimal128(38, 6));
-        let kind = DataType::Float64;
-        let measures = [(Function::Sum, sum), (Function::Avg, average)];
-        let measures = measures.map(|(function, output)| Measure { scale: 2, ..measure(function, &kind, &output) }).into();
+        let (kind, decimal) = (DataType::Float64, DataType::Decimal128(38, 2));
+        let measures = [Function::Sum, Function::Avg].map(|function| measure(function, &kind, &decimal)).into();
         let published = fold(measures, &eighths.each_ref().map(column), None).map_err(|error| unexpected(&error))?;
         let present: Vec<i128> = eighths.iter().flatten().copied().flatten().map(i128::from).collect();
-        let total: i128 = present.iter().map(|eighth| nearest_even(eighth * 25, 2)).sum();
-        let average = nearest_even(total * 10_000, (present.len() as i128).max(1));
-        let expected = [total, average].map(|value| (!present.is_empty()).then_some(value));
+        let total: i128 = present.iter().sum::<i128>() * 25;
+        let average = nearest_even(total, 2 * (present.len() as i128).max(1));
+        let expected = [nearest_even(total, 2), average].map(|value| (!present.is_empty()).then_some(value));
         if eighths.iter().any(|values| !values.is_empty()) {
             prop_assert_eq!(published.iter().map(integer).collect::<Vec<_>>(), expected);
         }
     }
 
+    /// What is no finite number is left out, and there is one zero.
     #[test]
-    fn extremes_of_floats_follow_the_total_order(values in arb(any::<f64>())) {
+    fn extremes_of_floats_are_numbers(values in arb(prop_oneof![
+        3 => any::<f64>(),
+        1 => prop::sample::select(vec![0.0, -0.0, f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY]),
+    ])) {
         let kind = DataType::Float64;
-        let measures = vec![measure(Function::Min, &kind, &kind), measure(Function::Max, &kind, &kind)];
+        let count = measure(Function::Count, &kind, &DataType::Int64);
+        let measures = vec![measure(Function::Min, &kind, &kind), measure(Function::Max, &kind, &kind), count];
         let column = |values: &Vec<Option<f64>>| -> ArrayRef { Arc::new(Float64Array::from(values.clone())) };
         let published = fold(measures, &values.each_ref().map(column), None).map_err(|error| unexpected(&error))?;
-        let mut present: Vec<f64> = values.iter().flatten().copied().flatten().collect();
+        let mut present: Vec<f64> = values.iter().flatten().copied().flatten().filter(|value| value.is_finite()).collect();
+        present.iter_mut().filter(|value| **value == 0.0).for_each(|zero| *zero = 0.0);
         present.sort_by(f64::total_cmp);
         let bits = |array: &ArrayRef| {
             let floats = array.as_primitive::<Float64Type>();
@@ -140,7 +144,8 @@ proptest! {
         };
         if values.iter().any(|values| !values.is_empty()) {
             let expected = [present.first(), present.last()].map(|value| value.copied().map(f64::to_bits));
-            prop_assert_eq!(published.iter().map(bits).collect::<Vec<_>>(), expected);
+            prop_assert_eq!(published[..2].iter().map(bits).collect::<Vec<_>>(), expected);
+            prop_assert_eq!(integer(&published[2]), Some(present.len() as i128));
         }
     }
 
@@ -218,18 +223,35 @@ proptest! {
 }
 
 #[test]
-fn what_is_no_finite_number_is_no_summand_but_counts() {
-    let kind = DataType::Float64;
-    let measures = vec![
-        Measure { scale: 2, ..measure(Function::Sum, &kind, &DataType::Decimal128(38, 2)) },
-        Measure { scale: 2, ..measure(Function::Avg, &kind, &DataType::Decimal128(38, 6)) },
-        measure(Function::Count, &kind, &DataType::Int64),
-    ];
-    let one: ArrayRef = Arc::new(Float64Array::from(vec![f64::NAN, 1.5, f64::INFINITY]));
-    let other: ArrayRef = Arc::new(Float64Array::from(vec![Some(f64::NEG_INFINITY), None, Some(2.5)]));
-    let published = fold(measures, &[one, other], None).expect("nothing overflows");
-    let expected = [Some(400), Some(2_000_000), Some(5)];
-    assert_eq!(published.iter().map(integer).collect::<Vec<_>>(), expected);
+fn what_is_no_finite_number_is_left_out_of_every_measure() {
+    for kind in [DataType::Float64, DataType::Float32] {
+        let measures = vec![
+            measure(Function::Sum, &kind, &DataType::Decimal128(38, 2)),
+            measure(Function::Avg, &kind, &DataType::Decimal128(38, 2)),
+            measure(Function::Count, &kind, &DataType::Int64),
+            measure(Function::Count, &DataType::Null, &DataType::Int64),
+        ];
+        let mut measures = measures;
+        measures[3].argument = None;
+        let typed = |values: Float64Array| cast(&values, &kind).expect("floats are floats");
+        let one = typed(Float64Array::from(vec![f64::NAN, 1.5, f64::INFINITY]));
+        let other = typed(Float64Array::from(vec![Some(f64::NEG_INFINITY), None, Some(2.5), Some(-f64::NAN)]));
+        let published = fold(measures, &[one, other], None).expect("the core goes on");
+        let expected = [Some(400), Some(200), Some(2), Some(7)];
+        assert_eq!(published.iter().map(integer).collect::<Vec<_>>(), expected, "{kind}");
+    }
+}
+
+#[test]
+fn extremes_of_booleans() {
+    let kind = DataType::Boolean;
+    let measures = || vec![measure(Function::Min, &kind, &kind), measure(Function::Max, &kind, &kind)];
+    let values = |values: &[Option<bool>]| -> ArrayRef { Arc::new(BooleanArray::from(values.to_vec())) };
+    for (one, other, least, most) in [(Some(true), Some(false), Some(false), Some(true)), (None, None, None, None)] {
+        let published = fold(measures(), &[values(&[one]), values(&[other])], None).expect("the core goes on");
+        let found = published.iter().map(|array| array.is_valid(0).then(|| array.as_boolean().value(0)));
+        assert_eq!(found.collect::<Vec<_>>(), [least, most]);
+    }
 }
 
 #[test]
@@ -239,7 +261,7 @@ fn averages_are_rounded_half_to_even() {
     for (total, expected) in [(1, 312), (3, 938), (-1, -312), (-3, -938), (5, 1562), (32, 10_000), (2, 625)] {
         let values: ArrayRef = Arc::new((0..32).map(|n| if n == 0 { total } else { 0 }).collect::<Int64Array>());
         let none: ArrayRef = Arc::new(Int64Array::from(Vec::<i64>::new()));
-        let published = fold(average(), &[values, none], None).expect("nothing overflows");
+        let published = fold(average(), &[values, none], None).expect("the core goes on");
         assert_eq!(published.iter().map(integer).collect::<Vec<_>>(), [Some(expected)], "{total} / 32");
     }
 }

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use datafusion_physical_expr::expressions::Column;
 use stream_core::{
     BatchCut, Collector, CollectorProgress, Computed, Emission, Emissions, Error, EventTime, Expression, Fetch,
-    Function, Lane, Measure, Message, Offset, Partition, Program, Progress, Windows,
+    Function, Lane, Measure, Message, Offset, Partition, Program, Progress, Published, Windows,
 };
 
 /// Records in a fetch.
@@ -26,29 +26,39 @@ pub fn measure(function: Function, input: &DataType, output: &DataType) -> Measu
         predicate: None,
         input: input.clone(),
         output: output.clone(),
-        scale: 6,
     }
 }
 
 /// What is published of one window that holds all values, a column for each measure; nothing if there is no record. With
 /// `flags`, only rows whose flag is true are folded.
 pub fn fold(
-    mut measures: Vec<Measure>,
+    measures: Vec<Measure>,
     values: &[ArrayRef; 2],
     flags: Option<&[BooleanArray; 2]>,
 ) -> Result<Vec<ArrayRef>, Error> {
+    let published = publish(measures, values, flags, FETCH)?;
+    Ok(published.map(|published| published.rows.columns()[2..].to_vec()).unwrap_or_default())
+}
+
+/// The one window that holds all values of any number of partitions, read `fetch` records at a time; nothing if there is no record.
+pub fn publish(
+    mut measures: Vec<Measure>,
+    values: &[ArrayRef],
+    flags: Option<&[BooleanArray; 2]>,
+    fetch: usize,
+) -> Result<Option<Published>, Error> {
     if flags.is_some() {
         for measure in &mut measures {
             measure.predicate = Some(column(3));
         }
     }
     let program = Arc::new(program(measures));
-    let mut collector = Collector::resume(program.clone(), &CollectorProgress::start(Offset(0), 2));
+    let mut collector = Collector::resume(program.clone(), &CollectorProgress::start(Offset(0), values.len()));
     let mut at = 0;
     for (partition, values) in values.iter().enumerate() {
         let every: BooleanArray = std::iter::repeat_n(Some(true), values.len()).collect();
         let flags = flags.map_or(every, |flags| flags[partition].clone());
-        for item in read(&program, values, flags)?.items {
+        for item in read(&program, values, flags, fetch)?.items {
             let from = Message { at: Offset(at), partition: Partition(partition as i32), incarnation: 1 };
             at += 1;
             match item {
@@ -58,11 +68,10 @@ pub fn fold(
             }
         }
     }
-    let published = collector.complete()?;
-    Ok(published.first().map(|published| published.rows.columns()[2..].to_vec()).unwrap_or_default())
+    Ok(collector.complete()?.pop())
 }
 
-fn read(program: &Arc<Program>, values: &ArrayRef, flags: BooleanArray) -> Result<Emissions, Error> {
+fn read(program: &Arc<Program>, values: &ArrayRef, flags: BooleanArray, fetch: usize) -> Result<Emissions, Error> {
     let count = values.len();
     let offsets: Vec<i64> = (0..count as i64).collect();
     let (ids, times) = (Int64Array::from(offsets.clone()), Int64Array::from(vec![5; count]));
@@ -72,8 +81,8 @@ fn read(program: &Arc<Program>, values: &ArrayRef, flags: BooleanArray) -> Resul
     let rows = RecordBatch::try_new(schema, columns).expect("the columns are equally long");
 
     let mut lane = Lane::resume(program.clone(), &Progress::start(Offset(0)))?;
-    for from in (0..count).step_by(FETCH) {
-        let end = (from + FETCH).min(count);
+    for from in (0..count).step_by(fetch) {
+        let end = (from + fetch).min(count);
         lane.feed(&Fetch {
             rows: &rows.slice(from, end - from),
             offsets: &offsets[from..end],

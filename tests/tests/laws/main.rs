@@ -9,7 +9,7 @@
 //! | L6 publish once, L7 nothing early | `once`, `rebuilt` |
 //! | records that the log has lost | `loss`, what is published of them `marks` |
 //! | another meaning from a boundary on | `change` |
-//! | arithmetic | `arithmetic`, `overflow`, on the pipeline in `fold` |
+//! | arithmetic | `arithmetic`, `sums`, `overflow`, on the pipeline in `fold` |
 //!
 //! `parts` holds what random worlds are too small for, `stories` what once was wrong.
 
@@ -27,6 +27,7 @@ mod parts;
 mod placement;
 mod rebuilt;
 mod stories;
+mod sums;
 
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::{FileFailurePersistence, TestCaseError};

@@ -3,6 +3,7 @@
 mod letters;
 mod look;
 mod mutations;
+mod overflow;
 mod poison;
 mod standstill;
 mod table;

@@ -1,7 +1,7 @@
 //! Accumulators: the state of one measure for every cell (a group in an open window).
 //!
-//! States are integers or text, and folding and merging commute and associate exactly; the order of records, fetches and
-//! partitions leaves no trace. An addition that does not fit 128 bits is an error, never a wrap.
+//! States are exact sums, integers or text, and folding and merging commute and associate exactly; the order of records, fetches and
+//! partitions leaves no trace, and no total fails to be kept.
 
 use std::sync::Arc;
 
@@ -11,8 +11,9 @@ use arrow_array::types::{Decimal128Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Decimal128Array, Int64Array};
 use arrow_schema::DataType;
 
-use crate::argument::{Argument, TOO_LARGE, Values};
+use crate::argument::{Argument, Values};
 use crate::program::{Function, Measure};
+use crate::sums::{Summed, Sums};
 
 /// The state of one measure, indexed by cell.
 #[derive(Debug)]
@@ -20,16 +21,12 @@ pub(crate) enum Accumulator {
     /// Counted rows.
     Count(Vec<i64>),
     /// Sum of, and number of, values; `average` keeps the number in its state.
-    Sum { sums: Vec<i128>, counts: Vec<i64>, average: bool },
+    Sum { sums: Sums, counts: Vec<i64>, average: bool },
     /// Smallest or largest integer.
     Extreme { values: Vec<Option<i128>>, largest: bool },
     /// Smallest or largest text, by bytes.
     Text { values: Vec<Option<Box<str>>>, largest: bool },
 }
-
-/// The cell whose state would not fit.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct CellOverflow(pub u32);
 
 impl Accumulator {
     pub(crate) fn new(measure: &Measure) -> Self {
@@ -37,7 +34,8 @@ impl Accumulator {
         match measure.function {
             Function::Count => Self::Count(Vec::new()),
             Function::Sum | Function::Avg => {
-                Self::Sum { sums: Vec::new(), counts: Vec::new(), average: measure.function == Function::Avg }
+                let (sums, average) = (Sums::new(Summed::of(&measure.input)), measure.function == Function::Avg);
+                Self::Sum { sums, counts: Vec::new(), average }
             }
             Function::Min | Function::Max if measure.input == DataType::Utf8 => {
                 Self::Text { values: Vec::new(), largest }
@@ -51,7 +49,7 @@ impl Accumulator {
         match self {
             Self::Count(counts) => counts.resize(cells, 0),
             Self::Sum { sums, counts, .. } => {
-                sums.resize(cells, 0);
+                sums.resize(cells);
                 counts.resize(cells, 0);
             }
             Self::Extreme { values, .. } => values.resize(cells, None),
@@ -64,14 +62,17 @@ impl Accumulator {
         let at = cell as usize;
         match self {
             Self::Count(counts) => counts[at] = 0,
-            Self::Sum { sums, counts, .. } => (sums[at], counts[at]) = (0, 0),
+            Self::Sum { sums, counts, .. } => {
+                sums.clear(at);
+                counts[at] = 0;
+            }
             Self::Extreme { values, .. } => values[at] = None,
             Self::Text { values, .. } => values[at] = None,
         }
     }
 
     /// Folds `rows[i]` of the argument into `cells[i]`.
-    pub(crate) fn fold(&mut self, cells: &[u32], rows: &[u32], argument: &Argument) -> Result<(), CellOverflow> {
+    pub(crate) fn fold(&mut self, cells: &[u32], rows: &[u32], argument: &Argument) {
         let folded = argument.folded.as_ref();
         let pairs = cells.iter().copied().zip(rows.iter().map(|row| *row as usize));
         match folded {
@@ -80,21 +81,11 @@ impl Accumulator {
         }
     }
 
-    fn fold_pairs(
-        &mut self,
-        mut pairs: impl Iterator<Item = (u32, usize)>,
-        values: &Values,
-    ) -> Result<(), CellOverflow> {
+    fn fold_pairs(&mut self, pairs: impl Iterator<Item = (u32, usize)>, values: &Values) {
         match (self, values) {
             (Self::Count(counts), _) => pairs.for_each(|(cell, _)| counts[cell as usize] += 1),
-            (sum @ Self::Sum { .. }, Values::Wide(wide)) => {
-                return pairs.try_for_each(|(cell, row)| match wide[row] {
-                    TOO_LARGE => Err(CellOverflow(cell)),
-                    value => sum.add(cell, value, 1),
-                });
-            }
-            (sum @ Self::Sum { .. }, Values::Narrow(narrow)) => {
-                return pairs.try_for_each(|(cell, row)| sum.add(cell, i128::from(narrow[row]), 1));
+            (Self::Sum { sums, counts, .. }, values) => {
+                sums.fold(pairs.inspect(|(cell, _)| counts[*cell as usize] += 1), values);
             }
             (extreme @ Self::Extreme { .. }, Values::Wide(wide)) => {
                 pairs.for_each(|(cell, row)| extreme.compare(cell, wide[row]));
@@ -107,17 +98,6 @@ impl Accumulator {
             }
             (accumulator, _) => unreachable!("{accumulator:?} was made for arguments of another shape"),
         }
-        Ok(())
-    }
-
-    #[inline]
-    fn add(&mut self, cell: u32, value: i128, count: i64) -> Result<(), CellOverflow> {
-        if let Self::Sum { sums, counts, .. } = self {
-            let sum = &mut sums[cell as usize];
-            *sum = sum.checked_add(value).ok_or(CellOverflow(cell))?;
-            counts[cell as usize] += count;
-        }
-        Ok(())
     }
 
     #[inline]
@@ -145,7 +125,7 @@ impl Accumulator {
         match self {
             Self::Count(counts) => vec![integers(cells.iter().map(|cell| counts[at(cell)]))],
             Self::Sum { sums, counts, average } => {
-                let sum = wide(cells.iter().map(|cell| (counts[at(cell)] > 0).then(|| sums[at(cell)])));
+                let sum = sums.state(cells, counts);
                 if *average { vec![sum, integers(cells.iter().map(|cell| counts[at(cell)]))] } else { vec![sum] }
             }
             Self::Extreme { values, .. } => vec![wide(cells.iter().map(|cell| values[at(cell)]))],
@@ -160,32 +140,35 @@ impl Accumulator {
     }
 
     /// Merges row `i` of the state columns into `cells[i]`.
-    pub(crate) fn merge(&mut self, cells: &[u32], columns: &[ArrayRef]) -> Result<(), CellOverflow> {
+    pub(crate) fn merge(&mut self, cells: &[u32], columns: &[ArrayRef]) {
         let present = |row: &usize| columns[0].is_valid(*row);
-        let mut pairs = cells.iter().copied().zip(0_usize..).filter(|(_, row)| present(row));
+        let pairs = cells.iter().copied().zip(0_usize..).filter(|(_, row)| present(row));
         match self {
             Self::Count(counts) => {
                 let added = columns[0].as_primitive::<Int64Type>();
-                pairs.for_each(|(cell, row)| counts[cell as usize] += added.value(row));
-                Ok(())
+                pairs.for_each(|(cell, row)| add(&mut counts[cell as usize], added.value(row)));
             }
-            Self::Sum { average, .. } => {
-                let counts = average.then(|| columns[1].as_primitive::<Int64Type>());
-                let sums = columns[0].as_primitive::<Decimal128Type>();
-                pairs.try_for_each(|(cell, row)| self.add(cell, sums.value(row), counts.map_or(1, |c| c.value(row))))
+            Self::Sum { sums, counts, average } => {
+                let added = average.then(|| columns[1].as_primitive::<Int64Type>());
+                let added = |row| added.map_or(1, |added| added.value(row));
+                pairs.for_each(|(cell, row)| add(&mut counts[cell as usize], added(row)));
+                sums.merge(cells, &columns[0]);
             }
             Self::Extreme { .. } => {
                 let values = columns[0].as_primitive::<Decimal128Type>();
                 pairs.for_each(|(cell, row)| self.compare(cell, values.value(row)));
-                Ok(())
             }
             Self::Text { .. } => {
                 let values = columns[0].as_string::<i32>();
                 pairs.for_each(|(cell, row)| self.compare_text(cell, values.value(row)));
-                Ok(())
             }
         }
     }
+}
+
+/// Records that were counted are far fewer than 2^63; what no lane counted wraps alike in every order.
+fn add(count: &mut i64, more: i64) {
+    *count = count.wrapping_add(more);
 }
 
 fn integers(values: impl Iterator<Item = i64>) -> ArrayRef {

@@ -1,13 +1,12 @@
-//! Measure arguments in the few shapes that accumulators fold: integers, wide integers, text.
+//! Measure arguments in the few shapes that accumulators fold: integers, wide integers, doubles, text.
 //!
-//! Everything numeric becomes an integer before it is folded, so that no order of addition can matter: decimals are their
-//! unscaled value; floating-point summands are rounded half to even to the measure's scale; floating-point extremes are
-//! mapped to integers of the same (total) order, as IEEE 754-2008 section 5.10 defines it.
+//! Decimals are their unscaled value; floating-point extremes are mapped to integers of the same (total) order, as IEEE 754-2008
+//! section 5.10 defines it, where -0.0 is 0.0. What is no finite number is left out of every measure.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type};
+use arrow_array::types::{Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
-use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow_cast::cast;
 use arrow_schema::{DataType, TimeUnit};
 
@@ -28,6 +27,8 @@ pub(crate) enum Values {
     Absent,
     Narrow(Vec<i64>),
     Wide(Vec<i128>),
+    /// What is folded of them is finite.
+    Floats(ScalarBuffer<f64>),
     Text(StringArray),
 }
 
@@ -40,31 +41,34 @@ impl Argument {
             let holds = known_true(&evaluate_boolean(predicate, rows, &measure.name)?);
             folded = Some(folded.map_or_else(|| holds.clone(), |folded| &folded & &holds));
         }
+        if let Some(finite) = array.as_ref().and_then(finite) {
+            folded = Some(folded.map_or_else(|| finite.clone(), |folded| &folded & &finite));
+        }
         let values = match (&array, measure.function) {
             (None, _) | (_, Function::Count) => Values::Absent,
             (Some(array), _) => read(measure, array)?,
         };
-        if let Values::Wide(wide) = &values
-            && measure.is_float()
-            && wide.contains(&NOT_A_NUMBER)
-        {
-            let finite = wide.iter().map(|value| *value != NOT_A_NUMBER).collect::<BooleanBuffer>();
-            folded = Some(folded.map_or_else(|| finite.clone(), |folded| &folded & &finite));
-        }
         Ok(Self { values, folded })
     }
 }
 
-/// Stands for a floating-point summand that is no finite number; such values are skipped like nulls.
-const NOT_A_NUMBER: i128 = i128::MIN;
-
-/// Stands for a finite floating-point summand that does not fit; to fold it is an overflow.
-pub(crate) const TOO_LARGE: i128 = i128::MAX;
+/// Where the values are finite; nothing where all of them are, or must be by their type. Nulls may be either.
+fn finite(array: &ArrayRef) -> Option<BooleanBuffer> {
+    fn mask<T: Copy>(values: &[T], is_finite: impl Fn(T) -> bool) -> Option<BooleanBuffer> {
+        let all = values.iter().all(|value| is_finite(*value));
+        (!all).then(|| BooleanBuffer::collect_bool(values.len(), |row| is_finite(values[row])))
+    }
+    match array.data_type() {
+        DataType::Float32 => mask(array.as_primitive::<Float32Type>().values(), f32::is_finite),
+        DataType::Float64 => mask(array.as_primitive::<Float64Type>().values(), f64::is_finite),
+        _ => None,
+    }
+}
 
 fn read(measure: &Measure, array: &ArrayRef) -> Result<Values, Error> {
     let wrong = || Error::ColumnType {
         what: format!("the argument of measure '{}'", measure.name),
-        expected: "a number, a time or text",
+        expected: "a number, a time, a boolean or text",
         found: array.data_type().clone(),
     };
     let narrow = |target: &DataType| -> Result<Values, Error> {
@@ -83,30 +87,22 @@ fn read(measure: &Measure, array: &ArrayRef) -> Result<Values, Error> {
             let floats = array.as_primitive::<Float64Type>().values();
             Ok(match measure.function {
                 Function::Min | Function::Max => Values::Narrow(floats.iter().map(|value| order_key(*value)).collect()),
-                _ => Values::Wide(floats.iter().map(|value| fixed_point(*value, measure.scale)).collect()),
+                _ => Values::Floats(floats.clone()),
             })
         }
         DataType::Date32 => {
             Ok(Values::Narrow(array.as_primitive::<Date32Type>().values().iter().map(|day| i64::from(*day)).collect()))
         }
-        kind if kind.is_integer() || matches!(kind, DataType::Timestamp(_, _)) => narrow(&DataType::Int64),
+        kind if kind.is_integer() || matches!(kind, DataType::Boolean | DataType::Timestamp(_, _)) => {
+            narrow(&DataType::Int64)
+        }
         _ => Err(wrong()),
     }
 }
 
-/// `value` rounded half to even at `scale` decimal digits, or [`NOT_A_NUMBER`], or [`TOO_LARGE`].
-fn fixed_point(value: f64, scale: i8) -> i128 {
-    let scaled = (value * 10_f64.powi(i32::from(scale))).round_ties_even();
-    match scaled.abs() < 1e38 {
-        true => scaled as i128,
-        false if value.is_finite() => TOO_LARGE,
-        false => NOT_A_NUMBER,
-    }
-}
-
-/// The integer whose order among all keys is the total order of `value` among all floats.
+/// The integer whose order among all keys is the total order of `value` among all floats; both zeros are one.
 fn order_key(value: f64) -> i64 {
-    let bits = value.to_bits() as i64;
+    let bits = (value + 0.0).to_bits() as i64;
     bits ^ (((bits >> 63) as u64) >> 1) as i64
 }
 
@@ -136,22 +132,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fixed_point_rounds_half_to_even() {
-        for (value, expected) in
-            [(0.125, 12), (0.375, 38), (-0.125, -12), (2.5, 250), (f64::NAN, NOT_A_NUMBER), (f64::MIN, TOO_LARGE)]
-        {
-            assert_eq!(fixed_point(value, 2), expected, "{value}");
-        }
-    }
-
-    #[test]
     fn order_keys_sort_like_floats_and_come_back() {
-        let sorted = [f64::NEG_INFINITY, -2.5, -0.0, 0.0, 1e-300, 3.0, f64::INFINITY];
+        let sorted = [f64::NEG_INFINITY, -2.5, -1e-300, 0.0, 1e-300, 3.0, f64::INFINITY];
         for pair in sorted.windows(2) {
             assert!(order_key(pair[0]) < order_key(pair[1]), "{pair:?}");
         }
         for value in sorted {
             assert_eq!(from_order_key(order_key(value)).to_bits(), value.to_bits());
         }
+        assert_eq!(order_key(-0.0), order_key(0.0));
     }
 }

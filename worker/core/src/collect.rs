@@ -19,6 +19,7 @@ use crate::emission::{ClosedWindow, Partial, Seal};
 use crate::error::Error;
 use crate::fences::Fences;
 use crate::loss::Loss;
+use crate::merge::Overflow;
 use crate::message::Message;
 use crate::program::Program;
 use crate::topology::Topology;
@@ -35,12 +36,14 @@ pub struct Published {
     pub window: Window,
     /// Grouping columns and measures, sorted by group.
     pub rows: RecordBatch,
-    /// Over the rows and the sources, and over what is lost if something is.
+    /// Over the rows and the sources, and over what is lost or does not fit if something is.
     pub digest: Digest,
     /// What each source partition contributed, by partition; those that contributed nothing are left out.
     pub sources: Vec<(Partition, ClosedWindow)>,
     /// What the source partitions had lost that it may lack.
     pub lost: Vec<Lost>,
+    /// The cells that are null because their value does not fit the column, by measure and row.
+    pub overflow: Vec<Overflow>,
 }
 
 /// Two facts about one window that cannot both be true.
@@ -186,8 +189,7 @@ impl Collector {
         self.position = self.position.max(position);
     }
 
-    /// The windows that are complete, in order. Each must be written and then reported by [`Self::published`]. The first
-    /// whose totals overflow is an error, once all before it have been handed out.
+    /// The windows that are complete, in order. Each must be written and then reported by [`Self::published`].
     pub fn complete(&mut self) -> Result<Vec<Published>, Error> {
         if self.position < self.replay_until {
             return Ok(Vec::new());
@@ -198,11 +200,7 @@ impl Collector {
             let needed = &sealed[..topology.partitions_of(*window).min(sealed.len())];
             let is_sealed = needed.iter().all(|sealed| window.end <= *sealed);
             if is_sealed && collecting.state == State::Collecting && collecting.has_all_parts() {
-                match publish(&self.program, *window, collecting, self.doubts.named(*window)) {
-                    Ok(complete) => published.push(complete),
-                    Err(error) if published.is_empty() => return Err(error),
-                    Err(_) => break,
-                }
+                published.push(publish(&self.program, *window, collecting, self.doubts.named(*window))?);
                 collecting.state = State::HandedOut;
             }
         }

@@ -1,8 +1,6 @@
-//! What can go wrong in the core: a program that does not fit its rows (a bug), or numbers too large (the user's to mend).
+//! What can go wrong in the core: a program that does not fit its rows, which is a bug.
 
 use arrow_schema::ArrowError;
-
-use crate::window::Window;
 
 /// An error of the core. None of them goes away by retrying.
 #[derive(Debug, thiserror::Error)]
@@ -32,14 +30,6 @@ pub enum Error {
         doing: &'static str,
         /// What it said.
         source: ArrowError,
-    },
-    /// A total does not fit its type. The user must widen the measure or mend the data.
-    #[error("measure '{measure}' overflows in the window from {} to {}", window.start, window.end)]
-    Overflow {
-        /// The measure.
-        measure: String,
-        /// The window.
-        window: Window,
     },
 }
 

@@ -6,7 +6,7 @@
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 
-use crate::accumulate::{Accumulator, CellOverflow};
+use crate::accumulate::Accumulator;
 use crate::argument::Argument;
 use crate::emission::{ClosedWindow, Partial};
 use crate::error::Error;
@@ -31,12 +31,6 @@ pub(crate) struct Fold {
     outputs: u32,
     /// Since checkpoints are kept: whether a cell has changed since the last one.
     changed: Option<Vec<bool>>,
-}
-
-/// The measure and cell whose state would not fit.
-pub(crate) struct Overflow {
-    pub measure: usize,
-    pub cell: u32,
 }
 
 impl Fold {
@@ -74,12 +68,10 @@ impl Fold {
     }
 
     /// Folds what is queued; must be called before the fetch that the rows belong to is left.
-    pub(crate) fn settle(&mut self, arguments: &[Argument]) -> Result<(), Overflow> {
-        for (measure, (accumulator, argument)) in self.accumulators.iter_mut().zip(arguments).enumerate() {
+    pub(crate) fn settle(&mut self, arguments: &[Argument]) {
+        for (accumulator, argument) in self.accumulators.iter_mut().zip(arguments) {
             accumulator.resize(self.cells as usize);
-            accumulator
-                .fold(&self.queued_cells, &self.queued_rows, argument)
-                .map_err(|CellOverflow(cell)| Overflow { measure, cell })?;
+            accumulator.fold(&self.queued_cells, &self.queued_rows, argument);
         }
         if let Some(changed) = &mut self.changed {
             changed.resize(self.cells as usize, false);
@@ -87,7 +79,6 @@ impl Fold {
         }
         self.queued_rows.clear();
         self.queued_cells.clear();
-        Ok(())
     }
 
     /// Gives back the cells of a closed window without a word.
@@ -165,9 +156,7 @@ impl Fold {
             for cell in &cells {
                 accumulator.clear(*cell);
             }
-            accumulator
-                .merge(&cells, state)
-                .map_err(|CellOverflow(_)| Error::Overflow { measure: measure.name.clone(), window: open.window })?;
+            accumulator.merge(&cells, state);
             states = rest;
         }
         Ok(())

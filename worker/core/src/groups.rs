@@ -2,7 +2,11 @@
 //!
 //! The bytes are those of the Arrow row format, whose lexicographic order is the order of the values, nulls first.
 
-use arrow_array::ArrayRef;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowPrimitiveType, Float32Type, Float64Type};
+use arrow_array::{Array, ArrayRef};
 use arrow_row::{RowConverter, Rows, SortField};
 use arrow_schema::DataType;
 use hashbrown::HashTable;
@@ -74,6 +78,18 @@ impl GroupIndex {
             .zip(0..)
             .map(|(key, group)| keep(group).then(|| number(&mut self.table, &mut self.keys, &key.bytes)))
             .collect()
+    }
+}
+
+/// A grouping column in which equal numbers have the same bytes: -0.0 is 0.0, and whatever is no number is one value.
+pub(crate) fn one_zero(column: ArrayRef) -> ArrayRef {
+    fn map<T: ArrowPrimitiveType>(column: &ArrayRef, value: impl Fn(T::Native) -> T::Native) -> ArrayRef {
+        Arc::new(column.as_primitive::<T>().unary::<_, T>(value))
+    }
+    match column.data_type() {
+        DataType::Float32 => map::<Float32Type>(&column, |value| if value.is_nan() { f32::NAN } else { value + 0.0 }),
+        DataType::Float64 => map::<Float64Type>(&column, |value| if value.is_nan() { f64::NAN } else { value + 0.0 }),
+        _ => column,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::emission::Halt;
 use crate::error::Error;
 use crate::evaluate::{evaluate, evaluate_boolean, known_true};
 use crate::fetch::Fetch;
-use crate::groups::GroupIndex;
+use crate::groups::{GroupIndex, one_zero};
 use crate::program::{Check, Consequence, Program, Rule};
 use crate::units::{EventTime, Offset};
 
@@ -51,7 +51,7 @@ impl Judged {
         let groups = program
             .groups
             .iter()
-            .map(|group| evaluate(&group.value, rows, &group.name))
+            .map(|group| evaluate(&group.value, rows, &group.name).map(one_zero))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             ids: hash_ids(rows.column(program.event_id))?,

@@ -153,7 +153,7 @@ impl Lane {
         }
         self.rows_before(Offset(i64::MAX), &mut pass)?;
         self.count_rules(&mut pass);
-        self.settle(&judged)?;
+        self.settle(&judged);
         #[cfg(feature = "mutants")]
         if crate::mutants::is(crate::mutants::Mutant::CloseAtFetchEnd) {
             let at = self.position;

@@ -13,6 +13,7 @@ mod doubts;
 mod emission;
 mod error;
 mod evaluate;
+mod exact;
 mod fences;
 mod fetch;
 mod finish;
@@ -33,6 +34,7 @@ mod program;
 mod progress;
 mod remainder;
 mod sample;
+mod sums;
 mod topology;
 mod units;
 mod volume;
@@ -54,6 +56,7 @@ pub use ids::IdSet;
 pub use lane::{Decreed, Lane, LaneState, WindowChanges, WindowContent, WindowState};
 pub use latency::Latency;
 pub use loss::Loss;
+pub use merge::Overflow;
 pub use message::Message;
 pub use program::{
     BatchCut, Check, Computed, Consequence, Expression, Function, Group, Measure, Program, Rule, Volume,

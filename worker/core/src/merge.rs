@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMillisecondArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use crate::accumulate::{Accumulator, CellOverflow};
+use crate::accumulate::Accumulator;
 use crate::error::Error;
 use crate::finish::finish;
 use crate::fold::batch;
@@ -25,12 +25,21 @@ impl Program {
     }
 }
 
-/// The published rows of `window`, sorted by group, from the rows of its parts.
+/// A value that its column cannot hold: it is published as null.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overflow {
+    /// The measure.
+    pub measure: String,
+    /// The row.
+    pub row: u32,
+}
+
+/// The published rows of `window`, sorted by group, from the rows of its parts, and what does not fit them, by measure and row.
 pub(crate) fn merge<'a>(
     program: &Program,
     window: Window,
     parts: impl Iterator<Item = &'a RecordBatch>,
-) -> Result<RecordBatch, Error> {
+) -> Result<(RecordBatch, Vec<Overflow>), Error> {
     let types: Vec<_> = program.groups.iter().map(|group| group.data_type.clone()).collect();
     let mut groups = GroupIndex::new(&types)?;
     let mut accumulators: Vec<_> = program.measures.iter().map(Accumulator::new).collect();
@@ -40,9 +49,7 @@ pub(crate) fn merge<'a>(
         for (accumulator, measure) in accumulators.iter_mut().zip(&program.measures) {
             let (state, rest) = states.split_at(measure.state_types().len());
             accumulator.resize(groups.len());
-            accumulator
-                .merge(&cells, state)
-                .map_err(|CellOverflow(_)| Error::Overflow { measure: measure.name.clone(), window })?;
+            accumulator.merge(&cells, state);
             states = rest;
         }
     }
@@ -50,11 +57,14 @@ pub(crate) fn merge<'a>(
     order.sort_unstable_by_key(|group| groups.bytes(*group));
     let mut columns = vec![constant(window.start, order.len()), constant(window.end, order.len())];
     columns.extend(groups.columns(order.iter().map(|group| groups.bytes(*group)))?);
+    let mut overflow = Vec::new();
     for (accumulator, measure) in accumulators.iter().zip(&program.measures) {
-        columns.push(finish(measure, &accumulator.state(&order), window)?);
+        let finished = finish(measure, &accumulator.state(&order))?;
+        columns.push(finished.column);
+        overflow.extend(finished.overflow.into_iter().map(|row| Overflow { measure: measure.name.clone(), row }));
     }
     debug_assert!(columns.iter().all(|column| column.len() == order.len()), "every column has a row per group");
-    batch(program.gold_schema(), columns, order.len())
+    Ok((batch(program.gold_schema(), columns, order.len())?, overflow))
 }
 
 fn constant(time: EventTime, rows: usize) -> ArrayRef {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use datafusion_physical_expr::PhysicalExpr;
 
+use crate::sums::Summed;
 use crate::window::Windows;
 
 /// A compiled scalar expression over the decoded rows.
@@ -135,18 +136,19 @@ pub struct Group {
     pub data_type: DataType,
 }
 
-/// An aggregate function; all are independent of the order of records.
+/// An aggregate function; all are independent of the order of records. Arguments that are NaN or infinite are left out as nulls are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Function {
-    /// Rows (`count(*)`), or rows whose argument is not null.
+    /// Rows (`count(*)`), or rows whose argument is a value.
     Count,
-    /// Exact sum of the arguments that are not null; null when there is none.
+    /// Exact sum of the arguments that are not null, rounded once, at publication, where its column has not all of its digits; null when
+    /// there is none.
     Sum,
     /// Smallest argument.
     Min,
     /// Largest argument.
     Max,
-    /// Sum and count, divided at publication, rounded half to even.
+    /// Exact sum and count, divided at publication, rounded once, half to even.
     Avg,
 }
 
@@ -165,8 +167,6 @@ pub struct Measure {
     pub input: DataType,
     /// Type of the published column.
     pub output: DataType,
-    /// Decimal digits kept by the fixed-point sum of a floating-point argument.
-    pub scale: i8,
 }
 
 /// Where batches are cut: a record's key is (log time ÷ `interval`, offset ÷ `max_records`), rounded down.
@@ -201,9 +201,9 @@ impl Program {
         }
         self.groups.iter().for_each(|group| add(format!("{} {} {}", group.name, group.value, group.data_type)));
         for measure in &self.measures {
-            let Measure { name, function, argument, predicate, input, output, scale } = measure;
+            let Measure { name, function, argument, predicate, input, output } = measure;
             let text = |expression: &Option<Computed>| expression.as_ref().map(ToString::to_string);
-            add(format!("{name} {function:?} {:?} {:?} {input} {output} {scale}", text(argument), text(predicate)));
+            add(format!("{name} {function:?} {:?} {:?} {input} {output}", text(argument), text(predicate)));
         }
         crate::units::Digest::of(&hasher).to_string()
     }
@@ -227,14 +227,9 @@ impl Group {
 }
 
 impl Measure {
-    /// Whether values are floating point, which fold as fixed point (sums) or by total order (extremes).
-    pub(crate) fn is_float(&self) -> bool {
-        matches!(self.input, DataType::Float32 | DataType::Float64)
-    }
-
     /// Names and types of the accumulator's state columns.
     pub(crate) fn state_types(&self) -> Vec<(&'static str, DataType)> {
-        let sum = ("sum", DataType::Decimal128(38, 0));
+        let sum = ("sum", Summed::of(&self.input).state_type());
         let count = ("count", DataType::Int64);
         match self.function {
             Function::Count => vec![count],

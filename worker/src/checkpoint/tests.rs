@@ -24,7 +24,6 @@ fn program() -> Arc<Program> {
         predicate: None,
         input,
         output,
-        scale: 0,
     };
     let total = DataType::Decimal128(38, 0);
     Arc::new(Program {

@@ -17,11 +17,16 @@ pub struct CommittedPublish {
     pub meaning: Option<i64>,
     /// The same progress in the meaning before, while windows of it are not published.
     pub before: Option<CollectorProgress>,
+    /// The newest gold file with values that did not fit, while it is told of.
+    pub overflow: Option<String>,
 }
+
+/// Stands before the name of that file, at the end.
+const OVERFLOW: &str = " overflow ";
 
 /// Publish progress as metadata. Seals are written as the difference to the published horizon, to be short.
 pub fn encode_publish(committed: &CommittedPublish) -> String {
-    let CommittedPublish { progress, files, meaning, before } = committed;
+    let CommittedPublish { progress, files, meaning, before, overflow } = committed;
     let [gold, report] = files.each_ref().map(|file| file.as_deref().unwrap_or("-"));
     let doubts = progress.doubts.len() + before.as_ref().map_or(0, |before| before.doubts.len());
     let mut text = match meaning {
@@ -34,6 +39,9 @@ pub fn encode_publish(committed: &CommittedPublish) -> String {
     };
     if let Some(before) = before {
         text.extend([format!(" {DIVIDER} "), encode_collector(before)]);
+    }
+    if let Some(overflow) = overflow {
+        text.extend([OVERFLOW, overflow]);
     }
     text
 }
@@ -71,6 +79,10 @@ fn decode_doubt(fields: &mut Fields<'_>, anchor: Offset, published: EventTime) -
 
 /// Publish progress from a commit, for `partitions` source partitions.
 pub fn decode_publish(position: Offset, metadata: &str, partitions: usize) -> Result<CommittedPublish, ProgressError> {
+    let (metadata, overflow) = match metadata.split_once(OVERFLOW) {
+        Some((metadata, overflow)) => (metadata, Some(overflow.to_owned())),
+        None => (metadata, None),
+    };
     let mut fields = Fields::of(metadata, 4)?;
     let old = fields.version == 1;
     let files = if old { [None, None] } else { [fields.optional()?, fields.optional()?] };
@@ -87,7 +99,7 @@ pub fn decode_publish(position: Offset, metadata: &str, partitions: usize) -> Re
         None
     };
     fields.end()?;
-    Ok(CommittedPublish { progress, files, meaning, before })
+    Ok(CommittedPublish { progress, files, meaning, before, overflow })
 }
 
 fn decode_collector(

@@ -74,7 +74,8 @@ fn there_is_always_room_for_one_more_decree() {
 #[test]
 fn publish_progress_comes_back_from_its_text() {
     let start = CollectorProgress::start(Offset(7), 3);
-    let mut committed = CommittedPublish { progress: start.clone(), files: [None, None], meaning: None, before: None };
+    let (meaning, before, overflow) = (None, None, None);
+    let mut committed = CommittedPublish { progress: start.clone(), files: [None, None], meaning, before, overflow };
     assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
     committed.progress.published_until = EventTime(600);
     (committed.progress.lost_until, committed.progress.is_cut) = (EventTime(300), true);
@@ -89,6 +90,8 @@ fn publish_progress_comes_back_from_its_text() {
     assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
     (committed.meaning, committed.before) = (None, None);
     committed.progress.doubts = doubts(900);
+    assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed.clone()));
+    committed.overflow = Some("gold/a/date=2026-12-01/w.parquet".to_owned());
     assert_eq!(decode_publish(Offset(7), &encode_publish(&committed), 3), Ok(committed));
 }
 

@@ -16,6 +16,9 @@ pub trait Files: Send {
     /// Writes `bytes` at `path` (relative, `/` between folders) unless a file is there.
     fn create(&self, path: &str, bytes: &[u8]) -> Result<Written, StoreError>;
 
+    /// The bytes of a file; nothing when it is not there.
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
     /// The names in a folder; none when it does not exist.
     fn names(&self, folder: &str) -> Result<Vec<String>, StoreError>;
 }
@@ -23,6 +26,10 @@ pub trait Files: Send {
 impl Files for Store {
     fn create(&self, path: &str, bytes: &[u8]) -> Result<Written, StoreError> {
         self.create(path, bytes)
+    }
+
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(path)
     }
 
     fn names(&self, folder: &str) -> Result<Vec<String>, StoreError> {

@@ -9,6 +9,8 @@ use parquet::errors::ParquetError;
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::overflow::Overflowed;
+
 /// A file that is no gold file, or not any more.
 #[derive(Debug, Error)]
 pub enum ReadGoldError {
@@ -62,6 +64,8 @@ pub struct Gold {
     pub sources: Vec<Contribution>,
     /// What it may lack; nothing in a whole one.
     pub lost: Vec<Lost>,
+    /// The cells that are null because their values do not fit.
+    pub overflow: Vec<Overflowed>,
     /// The rows.
     pub rows: RecordBatch,
 }
@@ -82,6 +86,7 @@ impl Gold {
         let window = window.split_once('/').and_then(|(start, end)| Some((start.parse().ok()?, end.parse().ok()?)));
         let revision = text("sluice.revision")?.parse().map_err(|_| ReadGoldError::Footer("sluice.revision"))?;
         let lost = text("sluice.lost").map_or(Ok(Vec::new()), |text| serde_json::from_str(&text));
+        let overflow = text("sluice.overflow").map_or(Ok(Vec::new()), |text| serde_json::from_str(&text));
         let sources = serde_json::from_str(&text("sluice.sources")?);
         let (reader_schema, digest) = (text("sluice.reader_schema")?, text("sluice.digest")?);
         let schema = builder.schema().clone();
@@ -93,6 +98,7 @@ impl Gold {
             digest,
             sources: sources.map_err(|_| ReadGoldError::Footer("sluice.sources"))?,
             lost: lost.map_err(|_| ReadGoldError::Footer("sluice.lost"))?,
+            overflow: overflow.map_err(|_| ReadGoldError::Footer("sluice.overflow"))?,
             rows: concat_batches(&schema, &batches)?,
         })
     }

@@ -7,6 +7,7 @@ pub mod effects;
 pub mod gold;
 mod kafka;
 mod output;
+pub mod overflow;
 pub mod reports;
 mod store;
 pub mod table;
@@ -57,6 +58,9 @@ pub enum PublishError {
     /// A table could not be encoded. A bug.
     #[error("cannot encode a table: {0}")]
     Encode(#[from] parquet::errors::ParquetError),
+    /// The groups of values that do not fit cannot be shown. A bug.
+    #[error("cannot name a group: {0}")]
+    NameGroup(#[from] arrow::error::ArrowError),
     /// The worker is to stop; nothing is lost.
     #[error("stopped")]
     Stopped,

@@ -8,6 +8,7 @@ use schemas::report::{OutputReport, WaitingWindow};
 use schemas::wire::{BatchBody, Content, Record, Sender};
 use stream_core::{Collector, CollectorProgress, EventTime, Message, Offset, Partition, Program, Published};
 
+use super::overflow::{self, Told};
 use super::table::{self, Table, gold_prefix};
 use super::{PublishError, Publisher};
 use crate::progress::CommittedPublish;
@@ -33,6 +34,8 @@ pub(super) struct Output {
     files: [Option<String>; 2],
     /// Log time of each source partition's newest report of those that were taken in.
     reported: BTreeMap<i32, i64>,
+    /// What did not fit its columns.
+    overflow: Told,
     committed: Option<CommittedPublish>,
 }
 
@@ -52,11 +55,11 @@ impl Collecting {
 }
 
 impl Output {
-    pub(super) fn resume(output: i32, publisher: &Publisher, taken: CommittedPublish) -> Self {
-        let CommittedPublish { progress, files, meaning, before } = taken;
+    pub(super) fn resume(output: i32, publisher: &Publisher, taken: CommittedPublish) -> Result<Self, PublishError> {
+        let CommittedPublish { progress, files, meaning, before, overflow } = taken;
         let before = publisher.previous.as_ref().zip(before);
         let anchors = before.as_ref().map(|(_, before)| before.anchor).into_iter().chain([progress.anchor]);
-        Self {
+        Ok(Self {
             number: output,
             position: anchors.fold(progress.anchor, Offset::min).0,
             now: Collecting::resume(&publisher.program, &publisher.plan, publisher, &progress),
@@ -70,8 +73,9 @@ impl Output {
             reports: 0,
             files,
             reported: BTreeMap::new(),
+            overflow: Told::resume(publisher, overflow)?,
             committed: None,
-        }
+        })
     }
 
     pub(super) fn reported(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
@@ -97,6 +101,7 @@ impl Output {
             files: self.files.clone(),
             meaning: self.meaning,
             before: self.before.as_ref().map(|before| before.collector.progress()),
+            overflow: self.overflow.file(),
         }
     }
 
@@ -217,9 +222,11 @@ impl Output {
     pub(super) fn write_complete(&mut self, publisher: &Publisher) -> Result<(), PublishError> {
         let number = self.number;
         let mut written = Vec::new();
-        for meaning in self.meanings() {
-            meaning.write_complete(publisher, number, &mut written)?;
+        let meanings = self.before.iter_mut().chain([&mut self.now]);
+        for meaning in meanings {
+            meaning.write_complete(publisher, number, &mut written, &mut self.overflow)?;
         }
+        self.overflow.forget(self.published_until());
         self.windows += written.len() as u64;
         self.files[0] = written.pop().or_else(|| self.files[0].take());
         if let Some(divergence) = self.meanings().find_map(|meaning| meaning.collector.divergences().last()) {
@@ -233,24 +240,28 @@ impl Output {
         Ok(())
     }
 
+    /// Windows that end by then are published, in either meaning.
+    fn published_until(&self) -> Option<i64> {
+        time(self.before.as_ref().unwrap_or(&self.now).collector.published_until())
+    }
+
     pub(super) fn report(&self) -> OutputReport {
-        let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
         let meanings = || self.before.iter().chain([&self.now]).map(|meaning| &meaning.collector);
         let waiting = meanings().flat_map(Collector::waiting).map(|(window, unsealed)| WaitingWindow {
             start: window.start.0,
             end: window.end.0,
             unsealed: unsealed.into_iter().map(|partition| partition.0).collect(),
         });
-        let first = self.before.as_ref().unwrap_or(&self.now);
         OutputReport {
             output: self.number,
             position: self.position,
-            published_until: time(first.collector.published_until()),
+            published_until: self.published_until(),
             lost_until: meanings().map(Collector::lost_until).max().and_then(time),
             windows_published: self.windows,
             reports_published: self.reports,
             waiting: waiting.collect(),
             divergences: meanings().flat_map(Collector::divergences).map(describe).collect(),
+            overflows: self.overflow.reports(),
         }
     }
 }
@@ -262,6 +273,7 @@ impl Collecting {
         publisher: &Publisher,
         output: i32,
         written: &mut Vec<String>,
+        told: &mut Told,
     ) -> Result<(), PublishError> {
         for published in self.collector.complete()? {
             let table = table::gold(&self.plan, &published, output)?;
@@ -271,6 +283,8 @@ impl Collecting {
                 continue;
             }
             write(publisher, &table)?;
+            let overflowed = overflow::of(&published, self.plan.groups.len())?;
+            told.add((published.window.start.0, published.window.end.0), &overflowed, &table.path());
             written.push(table.path());
             self.collector.published(published.window);
         }
@@ -289,6 +303,10 @@ fn foreign_file(
     let prefix = gold_prefix(complete, output);
     let foreign = |name: &String| name.starts_with(&prefix) && name.ends_with(".parquet") && *name != table.name;
     Ok(names.into_iter().find(foreign))
+}
+
+fn time(time: EventTime) -> Option<i64> {
+    (time != EventTime::NEVER).then_some(time.0)
 }
 
 fn message(at: i64, from: Sender) -> Message {

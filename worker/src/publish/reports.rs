@@ -57,20 +57,13 @@ pub enum ReportsError {
     },
 }
 
-/// A store in which files can also be read and removed.
+/// A store in which files can also be removed.
 pub trait Archive: Files {
-    /// The bytes of a file; nothing when it is not there.
-    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError>;
-
     /// Removes a file, if it is there, and its folder, if that is empty then.
     fn remove(&self, path: &str) -> Result<(), StoreError>;
 }
 
 impl Archive for Store {
-    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read(path)
-    }
-
     fn remove(&self, path: &str) -> Result<(), StoreError> {
         self.remove(path)
     }

@@ -14,6 +14,8 @@ use plan::{PartitionKey, Plan};
 use schemas::wire::BatchBody;
 use stream_core::{Latency, Lost, Published};
 
+use super::overflow;
+
 /// A file to be written once.
 #[derive(Debug)]
 pub struct Table {
@@ -80,6 +82,11 @@ pub fn gold(plan: &Plan, published: &Published, output: i32) -> Result<Table, Pa
         .map(|Lost { partition, from, to }| format!(r#"{{"partition":{partition},"from":{from},"to":{to}}}"#));
     if !published.lost.is_empty() {
         footer.push(("sluice.lost", format!("[{}]", lost.collect::<Vec<_>>().join(","))));
+    }
+    let overflowed = overflow::of(published, plan.groups.len())?;
+    if !overflowed.is_empty() {
+        let text = serde_json::to_string(&overflowed).map_err(|error| ParquetError::External(Box::new(error)))?;
+        footer.push(("sluice.overflow", text));
     }
     Ok(Table {
         folder: format!("gold/{}{}", plan.name, keys.collect::<String>()),

@@ -57,7 +57,7 @@ impl Publishing {
         let committed = publisher.persist(what, || publisher.commits.committed(&outputs))?;
         let take_up = |(output, committed): (i32, Option<(Offset, String)>)| {
             let taken = publisher.taken_up(output, committed)?;
-            Ok((output, Output::resume(output, publisher, taken)))
+            Ok((output, Output::resume(output, publisher, taken)?))
         };
         let outputs = outputs.iter().copied().zip(committed).map(take_up).collect::<Result<_, PublishError>>()?;
         Ok(Self { outputs })
@@ -138,7 +138,8 @@ impl Publisher {
     fn taken_up(&self, output: i32, committed: Option<(Offset, String)>) -> Result<CommittedPublish, PublishError> {
         let partitions = self.topology.partitions();
         let low = self.persist("the log start", || self.commits.low(output))?;
-        let anew = |progress| CommittedPublish { progress, files: [None, None], meaning: None, before: None };
+        let anew =
+            |progress| CommittedPublish { progress, files: [None, None], meaning: None, before: None, overflow: None };
         let start = anew(CollectorProgress::start(low, partitions));
         let Some((position, metadata)) = committed else { return Ok(self.changed(start, true)) };
         let mut taken = decode_publish(position, &metadata, partitions)

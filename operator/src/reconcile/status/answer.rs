@@ -58,7 +58,6 @@ pub fn needs_a_person(reason: Reason) -> bool {
             | Reason::ImageUnavailable
             | Reason::SourceDataLost
             | Reason::RuleStopped
-            | Reason::Overflow
             | Reason::VolumeGrowthRefused
             | Reason::VolumeFull
             | Reason::Divergence

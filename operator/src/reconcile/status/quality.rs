@@ -15,11 +15,12 @@ pub fn quality_condition(reports: &[&WorkerReport]) -> (Answer, Option<DataQuali
     let watching = reports.iter().filter_map(|report| report.quality.as_ref());
     let judged = watching.filter(|quality| quality.until.is_some()).max_by_key(|quality| quality.until);
     let figures = judged.map(figures);
-    let lost = losses(reports);
+    let (lost, overflowed) = (losses(reports), overflows(reports));
     let runaway = |trouble: &&Trouble| trouble.reason == "DeadLetterRunaway";
     let answer = match (reports.iter().flat_map(|report| &report.troubles).find(runaway), judged) {
         (Some(trouble), _) => Answer::no(Reason::DeadLetterRunaway, &trouble.message),
         (None, _) if lost.is_some() => Answer::no(Reason::WindowsIncomplete, lost.unwrap_or_default()),
+        (None, _) if overflowed.is_some() => Answer::no(Reason::Overflow, overflowed.unwrap_or_default()),
         (None, Some(quality)) => answer(quality),
         (None, None) => Answer::unknown(Reason::NoBatchYet, "no batch has been reported yet"),
     };
@@ -36,6 +37,14 @@ fn losses(reports: &[&WorkerReport]) -> Option<String> {
     });
     let recent: Vec<String> = recent.collect();
     (!recent.is_empty()).then(|| recent.join("; "))
+}
+
+/// Values that did not fit their columns, as long as that is recent.
+fn overflows(reports: &[&WorkerReport]) -> Option<String> {
+    let time = |millis: i64| Time::from_millis(millis).to_string();
+    let outputs = reports.iter().flat_map(|report| &report.outputs);
+    let told: Vec<String> = outputs.flat_map(|output| &output.overflows).map(|report| report.words(time)).collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 fn answer(quality: &QualityReport) -> Answer {
@@ -89,7 +98,7 @@ fn rule_status(rule: &RuleStanding) -> RuleStatus {
 
 #[cfg(test)]
 mod tests {
-    use schemas::report::{LossReport, PartitionReport, QualityStanding};
+    use schemas::report::{LossReport, OutputReport, OverflowReport, PartitionReport, QualityStanding};
     use schemas::status::ConditionStatus;
 
     use super::*;
@@ -175,6 +184,20 @@ mod tests {
                 (Reason::WithinThresholds, answer.message.as_str())
             };
             assert_eq!((answer.reason, answer.message.as_str()), expected, "{watermark}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_told_with_measure_and_group() {
+        let overflow = OverflowReport { start: 0, end: 300_000, measure: "qty".into(), cells: 3, group: "g=b".into() };
+        let output = OutputReport { overflows: vec![overflow], ..OutputReport::default() };
+        for quality in [QualityState::Ok, QualityState::Critical] {
+            let told = WorkerReport { outputs: vec![output.clone()], ..report(quality, quality) };
+            let (answer, _) = quality_condition(&[&told]);
+            assert_eq!((answer.status, answer.reason), (ConditionStatus::False, Reason::Overflow));
+            let expected = "measure 'qty' has a value that does not fit its column for g=b and 2 more cells in the window from \
+                            1970-01-01T00:00:00Z to 1970-01-01T00:05:00Z, and is null there";
+            assert_eq!(answer.message, expected);
         }
     }
 

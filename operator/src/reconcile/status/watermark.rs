@@ -61,7 +61,6 @@ pub(super) fn watermark(picture: &Picture<'_>, pace: &Pace) -> Answer {
         let words = format!("worker '{worker}': {}", trouble.message);
         match trouble.reason.as_str() {
             "SourceDataLost" => return Answer::no(Reason::SourceDataLost, words),
-            "Overflow" => return Answer::no(Reason::Overflow, words),
             "StoppedByRule" => return Answer::no(Reason::RuleStopped, words),
             _ => {}
         }

@@ -70,14 +70,13 @@ fn reported(picture: &Picture<'_>) -> Answer {
 }
 
 /// Words of workers that other conditions tell of.
-const TOLD_ELSEWHERE: [&str; 9] = [
+const TOLD_ELSEWHERE: [&str; 8] = [
     "SinkUnavailable",
     "VolumeFull",
     "CheckpointFailed",
     "Divergence",
     "SourceDataLost",
     "TopicRecreated",
-    "Overflow",
     "StoppedByRule",
     "DeadLetterRunaway",
 ];

@@ -330,7 +330,6 @@ fn what_a_worker_reports_is_lifted_into_the_condition_that_it_belongs_to() {
         ("Divergence", "StorageHealthy", "Divergence", true),
         ("SourceDataLost", "WatermarkAdvancing", "SourceDataLost", true),
         ("StoppedByRule", "WatermarkAdvancing", "RuleStopped", true),
-        ("Overflow", "WatermarkAdvancing", "Overflow", true),
         ("TopicRecreated", "TopicsReady", "TopicRecreated", true),
     ];
     let beginning = running();

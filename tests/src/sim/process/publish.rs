@@ -26,6 +26,10 @@ impl Files for Outside {
         Ok(written)
     }
 
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.sim().world().files.get(path).cloned())
+    }
+
     fn names(&self, folder: &str) -> Result<Vec<String>, StoreError> {
         let prefix = format!("{folder}/");
         let world = self.sim();

@@ -7,7 +7,7 @@ use crate::doubts::Lost;
 use crate::emission::{ClosedWindow, Partial};
 use crate::error::Error;
 use crate::fences::Fences;
-use crate::merge::merge;
+use crate::merge::{Overflow, merge};
 use crate::program::Program;
 use crate::units::{Digest, Offset, Partition};
 use crate::window::Window;
@@ -66,7 +66,7 @@ pub(super) fn publish(
     collecting: &Collecting,
     lost: Vec<Lost>,
 ) -> Result<Published, Error> {
-    let rows = merge(program, window, collecting.parts.values().map(|partial| &partial.rows))?;
+    let (rows, overflow) = merge(program, window, collecting.parts.values().map(|partial| &partial.rows))?;
     let sources: Vec<_> = collecting.closed.iter().map(|(partition, closed)| (*partition, *closed)).collect();
     let mut hasher = blake3::Hasher::new();
     hasher.update(&crate::fold::digest_rows(&rows)?.0);
@@ -80,5 +80,9 @@ pub(super) fn publish(
             hasher.update(&number.to_le_bytes());
         }
     }
-    Ok(Published { window, rows, digest: Digest::of(&hasher), sources, lost })
+    // A null for want of room is another one than a null for want of values.
+    for Overflow { measure, row } in &overflow {
+        hasher.update(&row.to_le_bytes()).update(measure.as_bytes()).update(&[0]);
+    }
+    Ok(Published { window, rows, digest: Digest::of(&hasher), sources, lost, overflow })
 }

@@ -17,7 +17,7 @@ impl Lane {
     pub(super) fn apply_decrees(&mut self, reached: Offset, pass: &mut Pass<'_>) -> Result<(), Error> {
         while let Some(decree) = self.to_apply.pop_front_if(|decree| decree.at <= reached) {
             self.count_rules(pass);
-            self.settle(pass.judged)?;
+            self.settle(pass.judged);
             let unsent = self.pending && self.to_apply.is_empty() && decree.at == self.silent_until;
             self.position = self.position.max(decree.at);
             self.apply(decree, unsent, &mut pass.out)?;
@@ -97,12 +97,8 @@ impl Lane {
         Ok(())
     }
 
-    pub(super) fn settle(&mut self, judged: &Judged) -> Result<(), Error> {
-        self.fold.settle(&judged.arguments).map_err(|overflow| {
-            let owner = self.windows.iter().find(|open| open.groups().any(|(_, cell)| cell == overflow.cell));
-            let window = owner.expect("a cell belongs to an open window until it is released").window;
-            Error::Overflow { measure: self.program.measures[overflow.measure].name.clone(), window }
-        })
+    pub(super) fn settle(&mut self, judged: &Judged) {
+        self.fold.settle(&judged.arguments);
     }
 
     /// Counts what the rules say of the rows since the last count, all of which belong to the open batch.

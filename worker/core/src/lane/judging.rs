@@ -68,7 +68,7 @@ impl Lane {
             return Ok(());
         }
         if self.watermark >= self.next_seal {
-            self.settle(pass.judged)?;
+            self.settle(pass.judged);
             self.seal(Offset(offset.0 + 1), offset >= self.silent_until, &mut pass.out)?;
         }
         Ok(())

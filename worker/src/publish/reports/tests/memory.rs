@@ -55,6 +55,10 @@ fn parent(path: &str) -> &str {
 }
 
 impl effects::Files for Memory {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.files.borrow().get(path).cloned())
+    }
+
     fn create(&self, path: &str, bytes: &[u8]) -> Result<Written, StoreError> {
         if self.files.borrow().contains_key(path) {
             return Ok(Written::Existed);
@@ -81,10 +85,6 @@ impl effects::Files for Memory {
 }
 
 impl Archive for Memory {
-    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.files.borrow().get(path).cloned())
-    }
-
     fn remove(&self, path: &str) -> Result<(), StoreError> {
         if self.files.borrow().contains_key(path) {
             self.change(path)?;
