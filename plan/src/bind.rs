@@ -4,12 +4,11 @@
 use std::collections::BTreeSet;
 
 use arrow_schema::SchemaRef;
-use datafusion_common::DFSchema;
 use schemas::spec::{AnalyticsPipeline, AnalyticsPipelineSpec, DeadLetter};
 
 use crate::compile::Judged;
 use crate::rules::TypedCheck;
-use crate::sql::{self, Lowered};
+use crate::sql::Lowered;
 use crate::{
     BatchPlan, ComputedPlan, GroupPlan, MeasurePlan, Path, Plan, Problem, RuleCheck, RulePlan, SourcePlan, codes,
 };
@@ -120,7 +119,6 @@ fn measures(judged: &Judged, columns: &Columns) -> Result<Vec<MeasurePlan>, Prob
 struct Columns {
     reader_schema: String,
     arrow: SchemaRef,
-    logical: DFSchema,
 }
 
 impl Columns {
@@ -130,8 +128,7 @@ impl Columns {
             Problem::new(codes::SCHEMA_UNSUPPORTED, Path::of("spec.source.schema.avro"), message)
         };
         let (reader_schema, arrow) = judged.fields.project(&used(judged, spec)).map_err(refuse)?;
-        let logical = DFSchema::try_from(arrow.as_ref().clone()).map_err(|error| refuse(sql::reason(&error)))?;
-        Ok(Self { reader_schema, arrow, logical })
+        Ok(Self { reader_schema, arrow })
     }
 
     fn index(&self, field: &str) -> usize {
@@ -154,11 +151,11 @@ impl Columns {
 
     /// The physical expression. What it was judged with holds for these columns too, so a problem here is a bug.
     fn bind(&self, lowered: &Lowered, path: &Path) -> Result<ComputedPlan, Problem> {
-        let value = sql::physical(&lowered.expr, &self.logical)
-            .map_err(|error| Problem::new(codes::SQL_TYPE, path.clone(), sql::reason(&error)))?;
+        let missing = || Problem::new(codes::SQL_TYPE, path.clone(), "a field that it reads is not decoded");
+        let value = lowered.physical(&self.arrow).ok_or_else(missing)?;
         let is_float = |column: &usize| self.arrow.field(*column).data_type().is_floating();
         let floats = self.indices(&lowered.columns).into_iter().filter(is_float).collect();
-        Ok(ComputedPlan { value, no_value: None, floats })
+        Ok(ComputedPlan { no_value: value.no_value(), value, floats })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use arrow_schema::DataType;
-use datafusion_expr::{cast, ident};
+use datafusion_expr::ident;
 use schemas::spec::AnalyticsPipelineSpec;
 
 use crate::avro::Fields;
@@ -50,8 +50,8 @@ pub(crate) fn compile(
 fn group(name: &str, fields: &Fields, path: &Path) -> Result<TypedGroup, Problem> {
     let (data_type, _) = fields.find(name, path)?;
     let expr = match data_type {
-        DataType::Dictionary(_, _) => cast(ident(name), DataType::Utf8),
-        DataType::Utf8
+        DataType::Dictionary(_, _)
+        | DataType::Utf8
         | DataType::Boolean
         | DataType::Int32
         | DataType::Int64
@@ -66,8 +66,7 @@ fn group(name: &str, fields: &Fields, path: &Path) -> Result<TypedGroup, Problem
                 .help("allowed are strings, enums, booleans, ints, longs, decimals, dates, timestamps and bytes"));
         }
     };
-    let value = sql::lower(expr, fields, false)
-        .map_err(|error| Problem::new(codes::SQL_TYPE, path.clone(), sql::reason(&error)))?;
+    let value = sql::lower(&expr, fields).map_err(|misfit| misfit.at_path(path))?;
     Ok(TypedGroup { name: name.to_owned(), value, path: path.clone() })
 }
 

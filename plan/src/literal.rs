@@ -7,7 +7,7 @@ use std::str::FromStr;
 use arrow_schema::DataType;
 use datafusion_common::ScalarValue;
 
-use crate::types;
+use crate::{sql, types};
 
 /// Reads a literal as a value of the field's type.
 ///
@@ -44,10 +44,7 @@ fn finite<T: FromStr + Into<f64> + Copy>(text: &str) -> Result<T, String> {
 }
 
 fn parsed(text: &str, data_type: &DataType, allowed: &str) -> Result<ScalarValue, String> {
-    match ScalarValue::try_from_string(text.to_owned(), data_type) {
-        Ok(value) if !value.is_null() => Ok(value),
-        _ => Err(format!("allowed is {allowed}")),
-    }
+    sql::read_time(text, data_type).ok_or_else(|| format!("allowed is {allowed}"))
 }
 
 /// Reads a decimal number as its unscaled value. Nothing is rounded: more digits than the scale are refused, unless zeros.

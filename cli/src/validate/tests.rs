@@ -90,7 +90,7 @@ fn a_filter_that_is_no_condition() {
     assert_eq!(
         problems("  window: {size", "  filter: amount + 1\n  window: {size"),
         [
-            "47:11 SL0305 [amount + 1] the filter is a decimal(23, 2), not a condition | allowed is an expression that is \
+            "47:11 SL0305 [amount + 1] the filter is a decimal(13, 2), not a condition | allowed is an expression that is \
           true or false, for example a comparison"
         ]
     );

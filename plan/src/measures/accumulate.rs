@@ -3,11 +3,9 @@
 use std::ops::Range;
 
 use arrow_schema::{DECIMAL128_MAX_PRECISION, DataType};
-use datafusion_expr::{Expr, cast};
 use schemas::spec::Measure;
 
-use crate::avro::Fields;
-use crate::sql::{self, Lowered, Text};
+use crate::sql::{Lowered, Text};
 use crate::types::{self, Kind, kind};
 use crate::{Aggregate, Path, Problem, codes};
 
@@ -18,7 +16,6 @@ const AVERAGE_DIGITS: i8 = 4;
 pub(super) fn argument(
     function: Aggregate,
     argument: Lowered,
-    fields: &Fields,
     source: &Text<'_>,
     place: Option<Range<usize>>,
 ) -> Result<Lowered, Problem> {
@@ -34,13 +31,12 @@ pub(super) fn argument(
     if target.as_ref() == Some(&argument.data_type) {
         return Ok(argument);
     }
-    let target_of = |target| sql::lower(cast(argument.expr.clone(), target), fields, true).ok();
-    if let Some(lowered) = target.and_then(target_of) {
-        return Ok(Lowered { columns: argument.columns, ..lowered });
+    if let Some(target) = target {
+        return Ok(argument.converted(&target));
     }
-    let of = match &argument.expr {
-        Expr::Column(column) => format!("field '{}', {}", column.name, types::a(&argument.data_type)),
-        _ => types::a(&argument.data_type),
+    let of = match argument.node.field() {
+        Some(field) => format!("field '{field}', {}", types::a(&argument.data_type)),
+        None => types::a(&argument.data_type),
     };
     Err(source.problem(codes::SQL_TYPE, place, format!("cannot take the {name} of {of}")).help(allowed))
 }

@@ -82,7 +82,7 @@ fn compile_one(
     problems: &mut Vec<Problem>,
 ) -> Option<TypedMeasure> {
     let source = Text::new(&measure.expression, path.key("expression"), "measure");
-    let parsed = sql::text::parse(&source).map_err(|problem| problems.push(problem)).ok()?;
+    let parsed = sql::text::parse(&source, fields).map_err(|problem| problems.push(problem)).ok()?;
     let call = call::read(&parsed, &source).map_err(|problem| problems.push(problem)).ok()?;
     let before = problems.len();
     let argument = call.argument.and_then(|expr| argument(call.function, expr, &source, fields, problems));
@@ -111,7 +111,7 @@ fn argument(
 ) -> Option<Lowered> {
     let lowered = sql::typed(expr, source, fields, problems)?;
     let place = sql::text::span(source, expr);
-    accumulate::argument(function, lowered, fields?, source, place).map_err(|problem| problems.push(problem)).ok()
+    accumulate::argument(function, lowered, source, place).map_err(|problem| problems.push(problem)).ok()
 }
 
 fn predicate(

@@ -10,7 +10,7 @@ use super::kind::Check;
 use super::{Own, TypedCheck, TypedRule, is_millis};
 use crate::avro::Fields;
 use crate::names::quoted;
-use crate::sql::{self, Text, reason};
+use crate::sql::{self, Text};
 use crate::types::{self, Kind};
 use crate::{Path, Problem, ThresholdPlan, codes, pattern};
 
@@ -40,7 +40,7 @@ impl Scope<'_> {
         if let Check::Expression(sql) = check {
             let source = Text::new(sql, self.path.key("expression"), "rule");
             let lowered = sql::condition(&source, fields, problems)?;
-            let canonical = format!("expression {}", sql::text::parse(&source).ok()?);
+            let canonical = format!("expression {}", sql::text::parse(&source, fields).ok()?);
             return Some(self.typed(TypedCheck::Rows(lowered), (*sql).to_owned(), &canonical));
         }
         if let Check::Unique(field) = check {
@@ -59,10 +59,10 @@ impl Scope<'_> {
             Check::MaxLatency(latency) => self.max_latency(latency, fields, problems)?,
             Check::Expression(_) | Check::Unique(_) | Check::Volume(_) => return None,
         };
-        match sql::lower(meaning.expr, fields, false) {
+        match sql::about_field(&meaning.expr, fields) {
             Ok(lowered) => Some(self.typed(TypedCheck::Rows(lowered), meaning.expected, &meaning.canonical)),
-            Err(error) => {
-                problems.push(Problem::new(codes::SQL_TYPE, self.path.clone(), reason(&error)));
+            Err(misfit) => {
+                problems.push(misfit.at_path(self.path));
                 None
             }
         }

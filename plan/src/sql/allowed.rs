@@ -15,18 +15,15 @@ use crate::avro::Fields;
 use crate::names::suggest;
 use crate::{Problem, codes, pattern};
 
-/// Reports what is not allowed. Gives whether the expression contains casts.
-pub(super) fn check(parsed: &Expr, source: &Text<'_>, fields: Option<&Fields>, problems: &mut Vec<Problem>) -> bool {
-    let mut checker = Checker { source, fields, problems, casts: false };
-    let _ = parsed.visit(&mut checker);
-    checker.casts
+/// Reports what is not allowed.
+pub(super) fn check(parsed: &Expr, source: &Text<'_>, fields: Option<&Fields>, problems: &mut Vec<Problem>) {
+    let _ = parsed.visit(&mut Checker { source, fields, problems });
 }
 
 struct Checker<'a> {
     source: &'a Text<'a>,
     fields: Option<&'a Fields>,
     problems: &'a mut Vec<Problem>,
-    casts: bool,
 }
 
 impl Visitor for Checker<'_> {
@@ -36,7 +33,6 @@ impl Visitor for Checker<'_> {
         match expr {
             Expr::Identifier(ident) => self.field(ident),
             Expr::Function(function) => return self.function(function),
-            Expr::Cast { .. } => self.casts = true,
             Expr::BinaryOp { left, op, right } => return self.operator(left, op, right),
             Expr::Value(value) if matches!(value.value, Value::Placeholder(_)) => {
                 return self.unsupported(expr, "a parameter");
@@ -64,6 +60,7 @@ impl Visitor for Checker<'_> {
             | Expr::Trim { .. }
             | Expr::Nested(_)
             | Expr::Value(_)
+            | Expr::Cast { .. }
             | Expr::TypedString(_)
             | Expr::Case { .. }
             | Expr::Interval(_) => {}

@@ -135,6 +135,9 @@ impl ContextProvider for Provider {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        if name == super::numbers_as_written::NUMBER {
+            return Some(Arc::clone(super::numbers_as_written::function()));
+        }
         let name = name.to_ascii_lowercase();
         self.functions.iter().find(|f| f.name() == name || f.aliases().contains(&name)).cloned()
     }

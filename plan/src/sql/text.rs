@@ -8,6 +8,8 @@ use datafusion_sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_sql::sqlparser::tokenizer::{Location, Span, Token, Tokenizer};
 
 use super::depth::{self, MAX_DEPTH, MAX_NESTING};
+use super::words;
+use crate::avro::Fields;
 use crate::{Path, Problem, codes};
 
 /// The text of an expression and where it stands in the manifest.
@@ -31,8 +33,8 @@ impl Text<'_> {
     }
 }
 
-/// Parses one expression, to the end of the text.
-pub(crate) fn parse(source: &Text<'_>) -> Result<ast::Expr, Problem> {
+/// Parses one expression, to the end of the text. Fields win over words of SQL, where they are given.
+pub(crate) fn parse(source: &Text<'_>, fields: Option<&Fields>) -> Result<ast::Expr, Problem> {
     let syntax = |reason: &str, span| {
         source.problem(codes::SQL_SYNTAX, span, format!("the {} does not parse: {}", source.what, lower_first(reason)))
     };
@@ -52,19 +54,33 @@ pub(crate) fn parse(source: &Text<'_>) -> Result<ast::Expr, Problem> {
     let deep = || too_deep(source);
     let dialect = GenericDialect {};
     let tokens = Tokenizer::new(&dialect, source.sql).tokenize_with_location();
-    let tokens = tokens.map_err(|error| refused(error.into()))?;
+    let mut tokens = tokens.map_err(|error| refused(error.into()))?;
     if depth::is_too_long(&tokens) {
         return Err(deep());
     }
+    if let Some(fields) = fields {
+        words::quote_fields(&mut tokens, fields);
+    }
+    let hint = fields.and_then(|fields| words::to_quote(&tokens, fields)).map(str::to_owned);
+    let hinted = |problem: Problem| match &hint {
+        Some(field) => {
+            problem.help(format!("the field '{field}' has the name of a word of SQL; write it as \"{field}\""))
+        }
+        None => problem,
+    };
     let mut parser = Parser::new(&dialect).with_recursion_limit(MAX_NESTING).with_tokens_with_locations(tokens);
     let parsed = parser.parse_expr().map_err(|error| match error {
         ParserError::RecursionLimitExceeded => deep(),
-        other => refused(other),
+        other => hinted(refused(other)),
     })?;
     let next = parser.peek_token();
     if next.token != Token::EOF {
         let place = bytes_of(source.sql, next.span);
-        return Err(syntax(&format!("expected its end, found: {}", next.token), place));
+        let found = match &next.token {
+            Token::Word(word) => word.value.clone(),
+            other => other.to_string(),
+        };
+        return Err(hinted(syntax(&format!("expected its end, found: {found}"), place)));
     }
     if depth::is_too_deep(&parsed) { Err(deep()) } else { Ok(parsed) }
 }
