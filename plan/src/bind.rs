@@ -42,6 +42,7 @@ impl Judged {
             arrow_schema: columns.arrow,
             kafka: self.kafka,
             registry_url: self.registry_url,
+            registry_login: None,
             delay_ms: self.watermark.delay_ms,
             idle_after_ms: self.watermark.idle_after_ms,
             max_future_skew_ms: self.watermark.max_future_skew_ms,

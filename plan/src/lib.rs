@@ -3,13 +3,14 @@
 //! The crate is pure: no files, no network, no clock. Operator, worker and command line all go through
 //! [`Plan::compile`], so a manifest means the same everywhere.
 
-mod avro;
+pub mod avro;
 mod bind;
 mod bounds;
 mod compile;
 mod connect;
 mod groups;
 mod literal;
+mod login;
 mod measures;
 mod names;
 mod outline;
@@ -26,6 +27,7 @@ mod thresholds;
 mod timing;
 mod types;
 
+pub use login::Login;
 pub use names::{nearest, quoted, suggest};
 pub use outline::Outline;
 pub use problem::{Path, Problem, Problems, Segment, codes};

@@ -7,6 +7,8 @@ use datafusion_physical_expr::PhysicalExpr;
 use schemas::spec::{Compatibility, Isolation, LatePolicy, OnCritical, OnDataLoss, OnViolation, Resources};
 use serde::{Deserialize, Serialize};
 
+use crate::login::Login;
+
 /// A pipeline that can run: every name resolved, every expression typed, every number in one unit.
 ///
 /// # Units
@@ -36,6 +38,8 @@ pub struct Plan {
     pub kafka: KafkaPlan,
     /// Base address of the schema registry, without a trailing slash.
     pub registry_url: String,
+    /// Who asks the registry. Never in a manifest: where the worker runs, it is given to the plan from files.
+    pub registry_login: Option<Login>,
     /// The topic to read.
     pub source: SourcePlan,
     /// Name of the dead-letter topic.

@@ -5,6 +5,8 @@
 //!
 //! The client blocks; call it from a plain thread.
 
+mod answer;
+mod client;
 mod memory;
 
 use std::collections::HashMap;
@@ -12,19 +14,14 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::StatusCode;
-use reqwest::blocking::{Client, RequestBuilder};
-use serde::Deserialize;
-use serde_json::json;
+use plan::Login;
 use thiserror::Error;
-use url::Url;
 
-use crate::decode::{RegistryUnreachable, WriterSchema, WriterSchemas};
+use crate::decode::{RegistryUnreachable, SchemaKey, WriterSchema, WriterSchemas};
+pub use answer::{MAX_ANSWER, innermost, without_user};
+pub use client::RegistryClient;
 use memory::Folder;
 
-const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
-const CONNECT_WAIT: Duration = Duration::from_secs(2);
-const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// An id that the registry did not have is asked for again after this.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 /// Pauses between questions to a registry that does not answer.
@@ -66,136 +63,6 @@ impl RegistryError {
     }
 }
 
-/// A registry's refusal.
-#[derive(Deserialize)]
-struct Refusal {
-    error_code: u32,
-    #[serde(default)]
-    message: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FoundSchema {
-    schema: String,
-    schema_type: Option<String>,
-    #[serde(default)]
-    references: Vec<serde_json::Value>,
-}
-
-#[derive(Deserialize)]
-struct FoundId {
-    id: u32,
-}
-
-/// One registry.
-pub struct RegistryClient {
-    address: Result<Url, RegistryError>,
-    client: Result<Client, String>,
-}
-
-impl RegistryClient {
-    /// The registry at `address`; user and password may stand in it. Nothing is asked yet.
-    pub fn new(address: &str) -> Self {
-        let refused = || RegistryError::ReadAddress { url: address.to_owned() };
-        let parsed = Url::parse(address).ok().filter(|url| !url.cannot_be_a_base() && url.has_host());
-        let client = Client::builder().connect_timeout(CONNECT_WAIT).timeout(ANSWER_WAIT).build();
-        Self { address: parsed.ok_or_else(refused), client: client.map_err(|error| error.to_string()) }
-    }
-
-    /// The schema of an id; `Unknown` is the registry's own word.
-    pub fn schema(&self, id: u32) -> Result<WriterSchema, RegistryError> {
-        let url = self.url(&["schemas", "ids", &id.to_string()])?;
-        let found: FoundSchema = match self.ask(&url, |client| client.get(url.clone())) {
-            Ok(found) => found,
-            Err(RegistryError::Refuse { code: 40400..=40499, .. }) => return Ok(WriterSchema::Unknown),
-            Err(RegistryError::Refuse { code, message }) => {
-                return Err(RegistryError::Reach { url: shown(&url), message: format!("refused ({code}): {message}") });
-            }
-            Err(error) => return Err(error),
-        };
-        Ok(match found.schema_type.as_deref() {
-            None | Some("AVRO") if found.references.is_empty() => WriterSchema::Avro(found.schema.into()),
-            None | Some("AVRO") => {
-                WriterSchema::Unusable("references to other subjects are not supported, expected one schema".into())
-            }
-            Some(other) => {
-                WriterSchema::Unusable(format!("schema type '{other}' is not supported, expected AVRO").into())
-            }
-        })
-    }
-
-    /// Looks `schema` up in `subject` and registers it if it is not there; returns its id.
-    pub fn ensure_subject(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
-        let body = json!({ "schema": schema });
-        let url = self.url(&["subjects", subject])?;
-        match self.ask::<FoundId>(&url, |client| client.post(url.clone()).json(&body)) {
-            Ok(found) => return Ok(found.id),
-            Err(RegistryError::Refuse { code: 40400..=40499, .. }) => {}
-            Err(error) => return Err(error),
-        }
-        let url = self.url(&["subjects", subject, "versions"])?;
-        let registered: FoundId = self.ask(&url, |client| client.post(url.clone()).json(&body))?;
-        Ok(registered.id)
-    }
-
-    /// Sets a subject's compatibility level, such as `BACKWARD`.
-    pub fn set_compatibility(&self, subject: &str, level: &str) -> Result<(), RegistryError> {
-        let url = self.url(&["config", subject])?;
-        let body = json!({ "compatibility": level });
-        self.ask::<serde_json::Value>(&url, |client| client.put(url.clone()).json(&body)).map(drop)
-    }
-
-    fn url(&self, segments: &[&str]) -> Result<Url, RegistryError> {
-        let mut url = self.address.clone()?;
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(segments);
-        }
-        Ok(url)
-    }
-
-    fn ask<T: for<'a> Deserialize<'a>>(
-        &self,
-        url: &Url,
-        request: impl FnOnce(&Client) -> RequestBuilder,
-    ) -> Result<T, RegistryError> {
-        let failed = |message: String| RegistryError::Reach { url: shown(url), message };
-        let client = self.client.as_ref().map_err(|error| failed(error.clone()))?;
-        let request = request(client).header("content-type", CONTENT_TYPE).header("accept", CONTENT_TYPE);
-        let answer = request.send().map_err(|error| failed(innermost(&error)))?;
-        let status = answer.status();
-        let body = answer.text().map_err(|error| failed(innermost(&error)))?;
-        if status.is_success() {
-            return serde_json::from_str(&body)
-                .map_err(|error| failed(format!("the answer is not a registry's: {error}")));
-        }
-        let definite = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
-        match serde_json::from_str::<Refusal>(&body) {
-            Ok(Refusal { error_code, message }) if definite => Err(RegistryError::Refuse { code: error_code, message }),
-            Ok(Refusal { message, .. }) => Err(failed(format!("answers {status}: {message}"))),
-            Err(_) => Err(failed(format!("answers {status} and no error code, which a schema registry would give"))),
-        }
-    }
-}
-
-/// The address without user and password.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    // Both fail only for addresses that have no host, which `new` refuses.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.into()
-}
-
-/// The cause that says most: reqwest's own words hide it.
-pub fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
-}
-
 /// The registry with a memory, for lanes.
 pub struct SchemaCache {
     registry: RegistryClient,
@@ -205,8 +72,8 @@ pub struct SchemaCache {
 
 #[derive(Default)]
 struct Memory {
-    known: HashMap<u32, WriterSchema>,
-    unknown: HashMap<u32, Instant>,
+    known: HashMap<SchemaKey, WriterSchema>,
+    unknown: HashMap<SchemaKey, Instant>,
     /// Not asked again before this, because of that.
     away: Option<(Instant, Duration, RegistryUnreachable)>,
 }
@@ -222,18 +89,25 @@ impl SchemaCache {
         Self { folder: Some(Folder::new(folder, address)), ..Self::new(address) }
     }
 
-    fn look_up(&self, id: u32, now: Instant) -> Result<WriterSchema, RegistryUnreachable> {
+    /// The same for somebody.
+    #[must_use]
+    pub fn login(mut self, login: Option<&Login>) -> Self {
+        self.registry = self.registry.login(login);
+        self
+    }
+
+    fn look_up(&self, key: SchemaKey, now: Instant) -> Result<WriterSchema, RegistryUnreachable> {
         // Held while asking: lanes that need the same schema wait for one answer.
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = memory.known.get(&id) {
+        if let Some(known) = memory.known.get(&key) {
             return Ok(known.clone());
         }
-        if let Some(schema) = self.folder.as_ref().and_then(|folder| folder.find(id)) {
+        if let Some(schema) = self.folder.as_ref().and_then(|folder| folder.find(key)) {
             let known = WriterSchema::Avro(schema.into());
-            memory.remember(id, &known, now);
+            memory.remember(key, &known, now);
             return Ok(known);
         }
-        if memory.unknown.get(&id).is_some_and(|since| now.duration_since(*since) < UNKNOWN_FOR) {
+        if memory.unknown.get(&key).is_some_and(|since| now.duration_since(*since) < UNKNOWN_FOR) {
             return Ok(WriterSchema::Unknown);
         }
         let mut pause = PAUSE.0;
@@ -243,12 +117,12 @@ impl SchemaCache {
             }
             pause = (*last_pause * 2).min(PAUSE.1);
         }
-        match self.registry.schema(id) {
+        match self.registry.schema(key) {
             Ok(answer) => {
                 memory.away = None;
-                memory.remember(id, &answer, now);
+                memory.remember(key, &answer, now);
                 if let (Some(folder), WriterSchema::Avro(schema)) = (&self.folder, &answer) {
-                    folder.keep(id, schema);
+                    folder.keep(key, schema);
                 }
                 Ok(answer)
             }
@@ -262,22 +136,22 @@ impl SchemaCache {
 }
 
 impl Memory {
-    fn remember(&mut self, id: u32, answer: &WriterSchema, now: Instant) {
+    fn remember(&mut self, key: SchemaKey, answer: &WriterSchema, now: Instant) {
         if *answer != WriterSchema::Unknown {
-            self.unknown.remove(&id);
-            self.known.insert(id, answer.clone());
+            self.unknown.remove(&key);
+            self.known.insert(key, answer.clone());
             return;
         }
         if self.unknown.len() >= UNKNOWN_IDS {
             self.unknown.clear();
         }
-        self.unknown.insert(id, now);
+        self.unknown.insert(key, now);
     }
 }
 
 impl WriterSchemas for SchemaCache {
-    fn writer_schema(&self, id: u32) -> Result<WriterSchema, RegistryUnreachable> {
-        self.look_up(id, Instant::now())
+    fn writer_schema(&self, key: SchemaKey) -> Result<WriterSchema, RegistryUnreachable> {
+        self.look_up(key, Instant::now())
     }
 }
 

@@ -11,9 +11,8 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use plan::Plan;
+use plan::{Login, Plan};
 use thiserror::Error;
-use url::Url;
 
 /// The folder of secrets cannot be used. The user must act.
 #[derive(Debug, Error)]
@@ -34,12 +33,6 @@ pub enum SecretsError {
         /// What is there.
         given: PathBuf,
     },
-    /// The registry's address takes no user.
-    #[error("the registry's address '{url}' takes no user and password")]
-    Address {
-        /// As the manifest gives it.
-        url: String,
-    },
 }
 
 /// Gives `plan` the credentials in `folder`.
@@ -57,7 +50,7 @@ pub fn give(plan: &mut Plan, folder: &Path) -> Result<(), SecretsError> {
         properties.push(("ssl.ca.location".to_owned(), authority.display().to_string()));
     }
     if let Some((user, password)) = credential(&folder.join("registry"))? {
-        plan.registry_url = with_user(&plan.registry_url, &user, &password)?;
+        plan.registry_login = Some(Login { user, password });
     }
     Ok(())
 }
@@ -80,14 +73,6 @@ fn text(path: &Path) -> Result<Option<String>, SecretsError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(SecretsError::ReadSecret { path: path.to_owned(), source }),
     }
-}
-
-fn with_user(address: &str, user: &str, password: &str) -> Result<String, SecretsError> {
-    let refused = || SecretsError::Address { url: address.to_owned() };
-    let mut url = Url::parse(address).map_err(|_| refused())?;
-    url.set_username(user).map_err(|()| refused())?;
-    url.set_password(Some(password)).map_err(|()| refused())?;
-    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]
@@ -132,7 +117,7 @@ mod tests {
     fn no_secrets_change_nothing() {
         let (mut with, without) = (plan(), plan());
         give(&mut with, folder(&[]).path()).expect("nothing is needed");
-        assert_eq!((with.kafka, with.registry_url), (without.kafka, without.registry_url));
+        assert_eq!((with.kafka, with.registry_login), (without.kafka, without.registry_login));
     }
 
     #[test]
@@ -176,7 +161,9 @@ mod tests {
             plan.registry_url = address;
             let folder = folder(&[("registry/username", "user@x"), ("registry/password", password)]);
             give(&mut plan, folder.path()).expect("all is there");
-            let answer = RegistryClient::new(&plan.registry_url).schema(1);
+            assert!(!format!("{:?} {}", plan.registry_login, plan.registry_url).contains(password));
+            let client = RegistryClient::new(&plan.registry_url).login(plan.registry_login.as_ref());
+            let answer = client.schema(crate::decode::SchemaKey::Id(1));
             assert_eq!(answer.is_ok(), right, "{answer:?}");
             if let Err(error) = answer {
                 let words = error.to_string();

@@ -236,10 +236,13 @@ impl Tasks {
             previous: previous.clone(),
             consumer: consumer.clone(),
             producer: Producer::new(&client(&plan))?,
-            schemas: Arc::new(match &config.schemas {
-                Some(folder) => SchemaCache::kept_in(&plan.registry_url, folder),
-                None => SchemaCache::new(&plan.registry_url),
-            }),
+            schemas: Arc::new(
+                match &config.schemas {
+                    Some(folder) => SchemaCache::kept_in(&plan.registry_url, folder),
+                    None => SchemaCache::new(&plan.registry_url),
+                }
+                .login(plan.registry_login.as_ref()),
+            ),
             status: status.clone(),
             stop: stop.clone(),
             fetch_records: config.fetch_records,

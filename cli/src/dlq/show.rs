@@ -6,7 +6,8 @@ use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
 use worker::decode::WriterSchema;
-use worker::decode::framing::frame;
+use worker::decode::framing::{SchemaKey, frame};
+use worker::decode::scan::Scanner;
 use worker::registry::RegistryClient;
 
 use super::letter::Letter;
@@ -40,22 +41,22 @@ pub fn write(letter: &Letter, registry: &RegistryClient, out: &mut dyn Write) ->
     }
 }
 
-/// The value by its writer schema, with the schema's id.
-fn decode(letter: &Letter, registry: &RegistryClient) -> Result<(u32, String), String> {
+/// The value by its writer schema, with the schema's id or GUID.
+fn decode(letter: &Letter, registry: &RegistryClient) -> Result<(SchemaKey, String), String> {
     let frame = frame(&letter.record).map_err(|reason| reason.to_string())?;
-    let schema = match registry.schema(frame.id).map_err(|error| error.to_string())? {
+    let schema = match registry.schema(frame.key).map_err(|error| error.to_string())? {
         WriterSchema::Avro(schema) => schema,
         WriterSchema::Unusable(why) => return Err(why.to_string()),
-        WriterSchema::Unknown => return Err(format!("the registry has no schema with id {}", frame.id)),
+        WriterSchema::Unknown => return Err(format!("the registry has no schema {}", frame.key)),
     };
+    // The check keeps what the library would make of a stranger's bytes within bounds.
+    let scanner = Scanner::compile(&schema).map_err(|error| error.to_string())?;
+    scanner.check(frame.body).map_err(|reason| reason.to_string())?;
     let schema = Schema::parse_str(&schema).map_err(|error| error.to_string())?;
     let mut body = frame.body;
     let reader = GenericDatumReader::builder(&schema).build().map_err(|error| error.to_string())?;
     let value = reader.read_value(&mut body).map_err(|error| error.to_string())?;
-    if !body.is_empty() {
-        return Err(format!("{} bytes follow the end of the record", body.len()));
-    }
-    Ok((frame.id, fields(&value)))
+    Ok((frame.key, fields(&value)))
 }
 
 /// A record's fields, one a line.

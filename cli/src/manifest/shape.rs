@@ -3,7 +3,7 @@
 //!
 //! Keeps true: a manifest without such problems can be read into the resource's types.
 
-use plan::{Path, Problem, nearest, quoted, suggest};
+use plan::{Path, Problem, Segment, nearest, quoted, suggest};
 use schemas::spec::Duration;
 use serde_json::{Map, Value};
 
@@ -119,7 +119,14 @@ impl Shape {
     }
 
     fn refuse_kind(&mut self, form: Form, path: &Path, found: &str) -> Value {
-        self.refuse(kind_problem(form, path, found));
+        let mut problem = kind_problem(form, path, found);
+        // A schema is JSON in a text, and JSON is YAML as well.
+        if let Some(Segment::Key(name)) = path.0.last()
+            && name == "avro"
+        {
+            problem = problem.help(format!("write it as text: '{name}: |', and the schema's JSON below, indented"));
+        }
+        self.refuse(problem);
         Value::Null
     }
 }

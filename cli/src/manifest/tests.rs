@@ -155,3 +155,12 @@ fn what_stands_in_for_a_scalar_causes_no_problem_elsewhere() {
     }
     assert!(tried > 100 && wrong.is_empty(), "{tried} tried: {}", wrong.join("\n"));
 }
+
+#[test]
+fn a_schema_that_is_no_text_is_told_how_to_be_one() {
+    let text = format!("{HEAD}spec:\n  source:\n    schema: {{subject: s, avro: {{type: record}}}}\n");
+    let found = findings(&text);
+    let told = "6:26 SL0004 spec.source.schema.avro [avro] expected a string, found a mapping | write it as text: 'avro: |', and \
+                the schema's JSON below, indented";
+    assert!(found.iter().any(|found| found == told), "{found:?}");
+}

@@ -114,7 +114,9 @@ fn bad_avro_schemas_point_into_the_block() {
     );
     assert_eq!(
         problems("\"type\": \"int\"}", "\"type\": \"itn\"}"),
-        ["14:9 SL0201 [{] the Avro schema cannot be read: unknown primitive type: sluice.sales.itn | "]
+        [
+            "14:9 SL0201 [{] the Avro schema uses type 'sluice.sales.itn', which is not defined before its use | did you mean 'int'?"
+        ]
     );
 }
 

@@ -81,9 +81,13 @@ impl Checker<'_> {
     fn field(&mut self, ident: &Ident) {
         let Some(fields) = self.fields else { return };
         if fields.get(&ident.value).is_none() {
-            let message = format!("the schema has no field '{}'", ident.value);
             let place = bytes_of(self.source.sql, ident.span);
-            self.push(codes::SQL_FIELD, place, message, suggest(&ident.value, &fields.names()));
+            if let Some(why) = fields.why_not(&ident.value) {
+                self.push(codes::SCHEMA_UNSUPPORTED, place, why, fields.readable());
+            } else {
+                let message = format!("the schema has no field '{}'", ident.value);
+                self.push(codes::SQL_FIELD, place, message, fields.instead(&ident.value));
+            }
         }
     }
 

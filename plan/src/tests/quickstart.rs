@@ -43,7 +43,7 @@ fn only_used_fields_are_decoded() {
 }
 
 #[test]
-fn a_field_that_defines_a_used_type_is_kept() {
+fn a_type_that_an_unused_field_defines_is_kept_where_it_is_used() {
     let color = r#"{"type":"record","name":"R","fields":[
         {"name":"event_id","type":"string"},
         {"name":"event_time","type":{"type":"long","logicalType":"timestamp-millis"}},
@@ -61,8 +61,9 @@ fn a_field_that_defines_a_used_type_is_kept() {
     }
     let plan = compile(manifest).unwrap_or_else(|problems| panic!("{problems}"));
     let names: Vec<&str> = plan.arrow_schema.fields().iter().map(|field| field.name().as_str()).collect();
-    assert_eq!(names, ["event_id", "event_time", "first", "second"]);
-    assert_eq!((plan.groups[0].column, &plan.groups[0].data_type), (3, &DataType::Utf8));
+    assert_eq!(names, ["event_id", "event_time", "second"]);
+    assert_eq!((plan.groups[0].column, &plan.groups[0].data_type), (2, &DataType::Utf8));
+    assert!(plan.reader_schema.contains(r#""symbols":["red","blue"]"#), "{}", plan.reader_schema);
 }
 
 #[test]

@@ -9,12 +9,11 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::SchemaRef;
-use arrow_avro::schema::AvroSchema;
 
-use super::framing::{Framed, frame};
+use super::framing::{Framed, SchemaKey, frame};
 use super::log_time::LogClock;
 use super::outcome::{DecodeError, Decoded, Reason, Undecodable};
-use super::writer::Writer;
+use super::writer::{Reader, Writer};
 use super::{WriterSchema, WriterSchemas};
 
 /// The place of a record that is no row.
@@ -23,11 +22,11 @@ const NO_WRITER: u32 = u32::MAX;
 /// Decodes fetches into the reader schema. One per lane; it remembers the writer schemas it has met.
 pub struct Decoder<S> {
     schemas: S,
-    reader: AvroSchema,
+    reader: Result<Reader, Arc<str>>,
     arrow: SchemaRef,
     writers: Vec<Writer>,
-    /// Writer of each id, or why it has none.
-    known: HashMap<u32, Result<u32, Arc<str>>>,
+    /// Writer of each schema, or why it has none.
+    known: HashMap<SchemaKey, Result<u32, Arc<str>>>,
     scratch: Vec<u8>,
 }
 
@@ -45,7 +44,7 @@ impl<S: WriterSchemas> Decoder<S> {
     pub fn new(schemas: S, reader: &str, arrow: SchemaRef) -> Self {
         Self {
             schemas,
-            reader: AvroSchema::new(reader.to_owned()),
+            reader: Reader::parse(reader),
             arrow,
             writers: Vec::new(),
             known: HashMap::new(),
@@ -84,9 +83,9 @@ impl<S: WriterSchemas> Decoder<S> {
             sorted.offsets.push(record.offset());
             sorted.log_times.push(clock.advance(record.timestamp()));
             let outcome = match frame(record) {
-                Ok(frame) => match self.writer_of(frame.id, last)? {
+                Ok(frame) => match self.writer_of(frame.key, last)? {
                     Ok(place) => {
-                        last = Some((frame.id, place));
+                        last = Some((frame.key, place));
                         self.writers[place as usize].append(&frame, &mut self.scratch).map(|()| place)
                     }
                     Err(reason) => Err(reason),
@@ -98,35 +97,42 @@ impl<S: WriterSchemas> Decoder<S> {
         Ok(sorted)
     }
 
-    /// The writer of `id`: remembered, or asked for now.
-    fn writer_of(&mut self, id: u32, last: Option<(u32, u32)>) -> Result<Result<u32, Reason>, DecodeError> {
-        if let Some((last_id, place)) = last
-            && last_id == id
+    /// The writer of a schema: remembered, or asked for now.
+    fn writer_of(
+        &mut self,
+        key: SchemaKey,
+        last: Option<(SchemaKey, u32)>,
+    ) -> Result<Result<u32, Reason>, DecodeError> {
+        if let Some((last_key, place)) = last
+            && last_key == key
         {
             return Ok(Ok(place));
         }
-        let known = match self.known.get(&id) {
+        let known = match self.known.get(&key) {
             Some(known) => known.clone(),
-            None => match self.ask(id)? {
+            None => match self.ask(key)? {
                 Some(known) => known,
-                None => return Ok(Err(Reason::UnknownSchema(id))),
+                None => return Ok(Err(Reason::UnknownSchema(key))),
             },
         };
-        Ok(known.map_err(|message| Reason::Unresolvable { id, message }))
+        Ok(known.map_err(|message| Reason::Unresolvable { key, message }))
     }
 
-    /// Asks the registry; an unknown id is not remembered here, it may be registered later.
-    fn ask(&mut self, id: u32) -> Result<Option<Result<u32, Arc<str>>>, DecodeError> {
-        let answer = self.schemas.writer_schema(id).map_err(|source| DecodeError::AskRegistry { id, source })?;
-        let known = match answer {
-            WriterSchema::Unknown => return Ok(None),
-            WriterSchema::Unusable(message) => Err(message),
-            WriterSchema::Avro(schema) => Writer::resolve(id, &schema, &self.reader, &self.arrow).map(|writer| {
-                self.writers.push(writer);
-                self.writers.len() as u32 - 1
-            }),
+    /// Asks the registry; an unknown schema is not remembered here, it may be registered later.
+    fn ask(&mut self, key: SchemaKey) -> Result<Option<Result<u32, Arc<str>>>, DecodeError> {
+        let answer = self.schemas.writer_schema(key).map_err(|source| DecodeError::AskRegistry { key, source })?;
+        let known = match (answer, &self.reader) {
+            (WriterSchema::Unknown, _) => return Ok(None),
+            (WriterSchema::Unusable(message), _) => Err(message),
+            (WriterSchema::Avro(_), Err(message)) => Err(message.clone()),
+            (WriterSchema::Avro(schema), Ok(reader)) => {
+                Writer::resolve(key, &schema, reader, &self.arrow).map(|writer| {
+                    self.writers.push(writer);
+                    self.writers.len() as u32 - 1
+                })
+            }
         };
-        self.known.insert(id, known.clone());
+        self.known.insert(key, known.clone());
         Ok(Some(known))
     }
 
@@ -154,9 +160,9 @@ impl<S: WriterSchemas> Decoder<S> {
             }
             let Ok(frame) = frame(record) else { continue };
             if let Err(message) = writer.alone(&frame, &mut self.scratch) {
-                let (id, message) = (frame.id, message.into());
+                let (key, message) = (frame.key, message.into());
                 sorted.writers[index] = NO_WRITER;
-                sorted.reasons.push((index, Reason::Unresolvable { id, message }));
+                sorted.reasons.push((index, Reason::Unresolvable { key, message }));
             }
         }
         sorted.reasons.sort_by_key(|(index, _)| *index);

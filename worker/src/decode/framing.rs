@@ -4,6 +4,7 @@
 //! byte 0 and the id (or byte 1 and a 16-byte GUID) with a bare body as value. The header wins, because a bare body may begin with byte 0.
 
 use std::ffi::CStr;
+use std::fmt;
 
 use super::Reason;
 use crate::source::batch::{Record, Timestamp};
@@ -44,11 +45,36 @@ impl Framed for Record {
     }
 }
 
+/// What a schema is known by in its registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SchemaKey {
+    /// A number that the registry gave.
+    Id(u32),
+    /// A GUID that follows from the schema.
+    Guid([u8; 16]),
+}
+
+/// `7`, or `7f6c9d2e-1111-2222-3333-444455556666`.
+impl fmt::Display for SchemaKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "{id}"),
+            Self::Guid(guid) => {
+                for (at, byte) in guid.iter().enumerate() {
+                    let dash = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
+                    write!(f, "{dash}{byte:02x}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
 /// A value taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// The writer schema's id.
-    pub id: u32,
+    /// The writer schema's name.
+    pub key: SchemaKey,
     /// The Avro body.
     pub body: &'a [u8],
     /// Prefix and body together, when they are so in the value; `None` when a header named the schema.
@@ -59,23 +85,23 @@ pub struct Frame<'a> {
 pub fn frame<R: Framed>(record: &R) -> Result<Frame<'_>, Reason> {
     let payload = record.payload().ok_or(Reason::NullValue)?;
     if let Some(header) = record.schema_header() {
-        let id = id_of_header(header)?;
-        return Ok(Frame { id, body: payload, prefixed: None });
+        return Ok(Frame { key: key_of_header(header)?, body: payload, prefixed: None });
     }
     match payload {
         [0, a, b, c, d, body @ ..] => {
-            Ok(Frame { id: u32::from_be_bytes([*a, *b, *c, *d]), body, prefixed: Some(payload) })
+            let key = SchemaKey::Id(u32::from_be_bytes([*a, *b, *c, *d]));
+            Ok(Frame { key, body, prefixed: Some(payload) })
         }
         [] | [0, ..] => Err(Reason::TooShort(payload.len())),
         [magic, ..] => Err(Reason::BadMagic(*magic)),
     }
 }
 
-fn id_of_header(header: &[u8]) -> Result<u32, Reason> {
+fn key_of_header(header: &[u8]) -> Result<SchemaKey, Reason> {
     match header {
-        [0, a, b, c, d] => Ok(u32::from_be_bytes([*a, *b, *c, *d])),
+        [0, a, b, c, d] => Ok(SchemaKey::Id(u32::from_be_bytes([*a, *b, *c, *d]))),
         [1, guid @ ..] => match guid.try_into() {
-            Ok(guid) => Err(Reason::UnknownGuid(guid)),
+            Ok(guid) => Ok(SchemaKey::Guid(guid)),
             Err(_) => Err(Reason::TooShort(header.len())),
         },
         [] | [0, ..] => Err(Reason::TooShort(header.len())),

@@ -8,6 +8,7 @@
 //! - rows of different writer schemas share one Arrow schema and keep their order.
 
 mod columns;
+mod fit;
 pub mod framing;
 pub mod log_time;
 pub mod outcome;
@@ -17,20 +18,20 @@ pub mod scan;
 mod writer;
 
 pub use columns::Decoder;
-pub use framing::Framed;
+pub use framing::{Framed, SchemaKey};
 pub use log_time::LogClock;
 pub use outcome::{DecodeError, Decoded, Reason, Undecodable};
 
 use std::sync::Arc;
 
-/// What a registry says about a writer schema id.
+/// What a registry says about a writer schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriterSchema {
     /// The Avro schema, as JSON.
     Avro(Arc<str>),
     /// There is a schema, but not one that can be used here; says why.
     Unusable(Arc<str>),
-    /// The registry answers, and it has no such id.
+    /// The registry answers, and it has no such schema.
     Unknown,
 }
 
@@ -42,20 +43,24 @@ pub struct RegistryUnreachable {
     pub message: String,
 }
 
-/// Where writer schemas come from. Asked for every record of an id until it gives a schema, so it should remember its answers.
+/// Where writer schemas come from. Asked for every record of a schema until it gives one, so it should remember its answers.
 pub trait WriterSchemas {
-    /// The schema registered under `id`.
-    fn writer_schema(&self, id: u32) -> Result<WriterSchema, RegistryUnreachable>;
+    /// The schema registered under this id or GUID.
+    fn writer_schema(&self, key: SchemaKey) -> Result<WriterSchema, RegistryUnreachable>;
 }
 
 impl<S: WriterSchemas + ?Sized> WriterSchemas for Arc<S> {
-    fn writer_schema(&self, id: u32) -> Result<WriterSchema, RegistryUnreachable> {
-        (**self).writer_schema(id)
+    fn writer_schema(&self, key: SchemaKey) -> Result<WriterSchema, RegistryUnreachable> {
+        (**self).writer_schema(key)
     }
 }
 
+/// By number alone; what is named by GUID is unknown.
 impl<F: Fn(u32) -> Result<WriterSchema, RegistryUnreachable>> WriterSchemas for F {
-    fn writer_schema(&self, id: u32) -> Result<WriterSchema, RegistryUnreachable> {
-        self(id)
+    fn writer_schema(&self, key: SchemaKey) -> Result<WriterSchema, RegistryUnreachable> {
+        match key {
+            SchemaKey::Id(id) => self(id),
+            SchemaKey::Guid(_) => Ok(WriterSchema::Unknown),
+        }
     }
 }

@@ -8,6 +8,7 @@ use stream_core::{LogTime, Offset};
 use thiserror::Error;
 
 use super::RegistryUnreachable;
+use super::framing::SchemaKey;
 
 /// One fetch, decoded. `offsets` and `log_times` have one entry per row of `batch`.
 #[derive(Debug)]
@@ -72,19 +73,19 @@ pub enum Reason {
     BadMagic(u8),
     /// The value is shorter than the five bytes of its prefix, or the schema header has no known form.
     TooShort(usize),
-    /// The registry has no schema of this id.
-    UnknownSchema(u32),
-    /// The header names the schema by GUID; only ids are looked up.
-    UnknownGuid([u8; 16]),
+    /// The registry has no schema of this id or GUID.
+    UnknownSchema(SchemaKey),
     /// The writer schema does not resolve to the reader schema.
     Unresolvable {
-        /// The writer schema's id.
-        id: u32,
+        /// The writer schema's id or GUID.
+        key: SchemaKey,
         /// What does not fit.
         message: Arc<str>,
     },
     /// The body breaks the writer schema.
     Malformed(String),
+    /// Decoding the body takes more than its size allows.
+    OverBudget(String),
     /// The body is complete and this many bytes follow.
     TrailingBytes(usize),
 }
@@ -96,9 +97,10 @@ impl Reason {
             Self::NullValue => "null-value",
             Self::BadMagic(_) => "bad-magic",
             Self::TooShort(_) => "too-short",
-            Self::UnknownSchema(_) | Self::UnknownGuid(_) => "unknown-schema",
+            Self::UnknownSchema(_) => "unknown-schema",
             Self::Unresolvable { .. } => "unresolvable",
             Self::Malformed(_) => "malformed",
+            Self::OverBudget(_) => "over-budget",
             Self::TrailingBytes(_) => "trailing-bytes",
         }
     }
@@ -115,18 +117,12 @@ impl fmt::Display for Reason {
             Self::TooShort(len) => {
                 write!(f, "the schema prefix has {len} bytes, expected byte 0 and a 4-byte schema id")
             }
-            Self::UnknownSchema(id) => write!(f, "the registry has no schema with id {id}"),
-            Self::UnknownGuid(guid) => {
-                write!(f, "schema guid ")?;
-                for byte in guid {
-                    write!(f, "{byte:02x}")?;
-                }
-                write!(f, " cannot be looked up, expected a 4-byte schema id")
+            Self::UnknownSchema(key @ SchemaKey::Id(_)) => write!(f, "the registry has no schema with id {key}"),
+            Self::UnknownSchema(key) => write!(f, "the registry has no schema with guid {key}"),
+            Self::Unresolvable { key, message } => {
+                write!(f, "writer schema {key} does not resolve to the reader schema: {message}")
             }
-            Self::Unresolvable { id, message } => {
-                write!(f, "writer schema {id} does not resolve to the reader schema: {message}")
-            }
-            Self::Malformed(message) => write!(f, "{message}"),
+            Self::Malformed(message) | Self::OverBudget(message) => write!(f, "{message}"),
             Self::TrailingBytes(count) => write!(f, "{count} bytes follow the end of the record"),
         }
     }
@@ -136,10 +132,10 @@ impl fmt::Display for Reason {
 #[derive(Debug, Error)]
 pub enum DecodeError {
     /// A schema could not be asked for. The environment must act; retry.
-    #[error("schema {id} could not be asked for: {source}")]
+    #[error("schema {key} could not be asked for: {source}")]
     AskRegistry {
-        /// The schema's id.
-        id: u32,
+        /// The schema's id or GUID.
+        key: SchemaKey,
         /// What happened.
         source: RegistryUnreachable,
     },

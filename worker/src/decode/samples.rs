@@ -5,6 +5,8 @@ use arrow::datatypes::SchemaRef;
 use arrow_avro::reader::ReaderBuilder;
 use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaStore};
 
+use plan::avro::{Expansion, Schema};
+
 use super::Framed;
 use crate::source::batch::{Timestamp, TimestampKind};
 
@@ -164,7 +166,9 @@ pub(crate) fn framed(id: u32, sale: &Sale) -> Vec<u8> {
 
 /// The Arrow schema that arrow-avro makes of an Avro schema.
 pub(crate) fn arrow_of(schema: &str) -> SchemaRef {
+    let schema = Schema::parse(schema).unwrap();
+    let whole = schema.expand(schema.root(), &mut Expansion::default()).unwrap();
     let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
-    store.set(Fingerprint::Id(1), AvroSchema::new(schema.to_owned())).unwrap();
+    store.set(Fingerprint::Id(1), AvroSchema::new(whole.to_string())).unwrap();
     ReaderBuilder::new().with_writer_schema_store(store).build_decoder().unwrap().schema()
 }

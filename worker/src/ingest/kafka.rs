@@ -293,8 +293,8 @@ fn decode(
                 status.recovered("registry");
                 return Ok(records(decoded));
             }
-            Err(DecodeError::AskRegistry { id, source }) => {
-                status.trouble("registry", "RegistryUnreachable", format!("schema {id}: {source}"));
+            Err(DecodeError::AskRegistry { key, source }) => {
+                status.trouble("registry", "RegistryUnreachable", format!("schema {key}: {source}"));
             }
             Err(error) => return Err(error.into()),
         }

@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::store::{Store, StoreError, Version};
+use super::store::{Given, Reference, Store, StoreError, Stored, Version};
 
 type Shared = State<Arc<Mutex<Store>>>;
 
@@ -29,6 +29,8 @@ pub(super) fn routes() -> Router {
         .route("/schemas/types", get(|| async { answer(Ok(json!(["AVRO"]))) }))
         .route("/schemas/ids/{id}", get(by_id))
         .route("/schemas/ids/{id}/versions", get(places))
+        .route("/schemas/guids/{guid}", get(by_guid))
+        .route("/schemas/guids/{guid}/ids", get(ids_of_guid))
         .route("/config", get(level).put(set_level))
         .route("/config/{subject}", get(subject_level).put(set_subject_level))
         .route("/compatibility/subjects/{subject}/versions", post(check_subject))
@@ -73,19 +75,16 @@ struct SchemaBody {
     #[serde(default)]
     schema_type: Option<String>,
     #[serde(default)]
-    references: Option<Vec<Value>>,
+    references: Option<Vec<Reference>>,
 }
 
 /// The Avro schema in a request. Clients name several content types, so that header is not looked at.
-fn schema_of(body: &Bytes) -> Result<String, StoreError> {
+fn schema_of(body: &Bytes) -> Result<Given, StoreError> {
     let body: SchemaBody = serde_json::from_slice(body).map_err(|error| StoreError::ParseSchema(error.to_string()))?;
     if body.schema_type.is_some_and(|kind| kind != "AVRO") {
         return Err(StoreError::ParseSchema("allowed is the type 'AVRO'".into()));
     }
-    if body.references.is_some_and(|references| !references.is_empty()) {
-        return Err(StoreError::ParseSchema("references are not served".into()));
-    }
-    Ok(body.schema)
+    Ok(Given { text: body.schema, references: body.references.unwrap_or_default() })
 }
 
 fn described(version: &Version) -> Value {
@@ -93,8 +92,20 @@ fn described(version: &Version) -> Value {
         "subject": version.subject,
         "version": version.number,
         "id": version.id,
+        "guid": version.guid,
         "schemaType": "AVRO",
+        "references": version.references,
         "schema": version.text,
+    })
+}
+
+fn stored(id: u32, schema: &Stored) -> Value {
+    json!({
+        "id": id,
+        "guid": schema.guid,
+        "schemaType": "AVRO",
+        "references": schema.references,
+        "schema": schema.text,
     })
 }
 
@@ -108,13 +119,13 @@ async fn versions(store: Shared, Path(subject): Path<String>) -> Response {
 
 async fn register(store: Shared, Path(subject): Path<String>, body: Bytes) -> Response {
     with(&store, |store| {
-        let id = store.register(&subject, &schema_of(&body)?)?;
-        Ok(json!({"id": id}))
+        let id = store.register(&subject, schema_of(&body)?)?;
+        Ok(json!({"id": id, "guid": store.by_id(id)?.guid}))
     })
 }
 
 async fn look_up(store: Shared, Path(subject): Path<String>, body: Bytes) -> Response {
-    with(&store, |store| Ok(described(&store.look_up(&subject, &schema_of(&body)?)?)))
+    with(&store, |store| Ok(described(&store.look_up(&subject, schema_of(&body)?)?)))
 }
 
 async fn version(store: Shared, Path((subject, version)): Path<(String, String)>) -> Response {
@@ -122,7 +133,18 @@ async fn version(store: Shared, Path((subject, version)): Path<(String, String)>
 }
 
 async fn by_id(store: Shared, Path(id): Path<u32>) -> Response {
-    with(&store, |store| Ok(json!({"schemaType": "AVRO", "schema": store.by_id(id)?})))
+    with(&store, |store| Ok(stored(id, store.by_id(id)?)))
+}
+
+async fn by_guid(store: Shared, Path(guid): Path<String>) -> Response {
+    with(&store, |store| {
+        let id = store.id_of(&guid)?;
+        Ok(stored(id, store.by_id(id)?))
+    })
+}
+
+async fn ids_of_guid(store: Shared, Path(guid): Path<String>) -> Response {
+    with(&store, |store| Ok(json!([{"id": store.id_of(&guid)?}])))
 }
 
 async fn places(store: Shared, Path(id): Path<u32>) -> Response {
@@ -160,7 +182,7 @@ async fn set_subject_level(store: Shared, Path(subject): Path<String>, body: Byt
 
 fn check(store: &Shared, subject: &str, version: Option<&str>, body: &Bytes) -> Response {
     with(store, |store| {
-        let objections = store.check(subject, version, &schema_of(body)?)?;
+        let objections = store.check(subject, version, schema_of(body)?)?;
         Ok(json!({"is_compatible": objections.is_empty(), "messages": objections}))
     })
 }

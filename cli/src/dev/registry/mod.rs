@@ -1,6 +1,6 @@
 //! The embedded schema registry: the part of Confluent's HTTP interface that Avro clients use, on loopback, in memory.
 //!
-//! Subjects with versions, ids, look-ups, compatibility levels and checks. Not: deletion, references between schemas,
+//! Subjects with versions, ids and GUIDs, references between schemas, look-ups, compatibility levels and checks. Not: deletion,
 //! other formats than Avro, security, and survival: what it holds is gone when it stops.
 
 mod compatibility;

@@ -3,10 +3,12 @@
 //! Keeps true: a schema has one id, in whatever subject it is; ids and versions count from 1 and never change; two texts
 //! are the same schema if they differ in white space and in the order of attributes alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use apache_avro::Schema;
-use serde_json::{Map, Value};
+use plan::avro;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use super::compatibility::Level;
@@ -20,6 +22,8 @@ pub(super) enum StoreError {
     FindVersion(String),
     #[error("Schema {0} not found")]
     FindId(u32),
+    #[error("Schema {0} not found")]
+    FindGuid(String),
     #[error("Schema not found")]
     FindSchema,
     #[error("Subject '{0}' does not have subject-level compatibility configured")]
@@ -44,7 +48,7 @@ impl StoreError {
         match self {
             Self::FindSubject(_) => 40401,
             Self::FindVersion(_) => 40402,
-            Self::FindId(_) | Self::FindSchema => 40403,
+            Self::FindId(_) | Self::FindGuid(_) | Self::FindSchema => 40403,
             Self::FindLevel(_) => 40408,
             Self::ParseSchema(_) => 42201,
             Self::ParseVersion(_) => 42202,
@@ -54,9 +58,20 @@ impl StoreError {
     }
 }
 
+/// A name of a schema that another one uses types of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Reference {
+    /// The name that is used.
+    pub(super) name: String,
+    pub(super) subject: String,
+    pub(super) version: u32,
+}
+
 /// A schema that parsed.
-struct Stored {
-    text: String,
+pub(super) struct Stored {
+    pub(super) text: String,
+    pub(super) references: Vec<Reference>,
+    pub(super) guid: String,
     schema: Schema,
 }
 
@@ -67,6 +82,8 @@ pub(super) struct Version {
     pub(super) number: u32,
     pub(super) id: u32,
     pub(super) text: String,
+    pub(super) references: Vec<Reference>,
+    pub(super) guid: String,
 }
 
 /// Everything that the registry knows.
@@ -96,15 +113,50 @@ impl Default for Store {
 /// A schema's text as one of ours, its canonical form, and what it means.
 struct Parsed {
     text: String,
+    references: Vec<Reference>,
     canonical: String,
     schema: Schema,
 }
 
-fn parse(text: &str) -> Result<Parsed, StoreError> {
+/// What is given of a schema: its text, and the names of others in it.
+pub(super) struct Given {
+    pub(super) text: String,
+    pub(super) references: Vec<Reference>,
+}
+
+/// Parses a schema behind the texts that it refers to. Other registries take a default value that does not fit its type, so this one does.
+fn parse(given: Given, before: &[&str]) -> Result<Parsed, StoreError> {
     let invalid = |error: &dyn std::fmt::Display| StoreError::ParseSchema(error.to_string());
-    let schema = Schema::parse_str(text).map_err(|error| invalid(&error))?;
-    let json: Value = serde_json::from_str(text).map_err(|error| invalid(&error))?;
-    Ok(Parsed { text: json.to_string(), canonical: sorted(&json).to_string(), schema })
+    let Given { text, references } = given;
+    let own = avro::read_json(&text).map_err(|error| invalid(&error))?;
+    let whole = avro::Schema::parse_all(before, &text).map_err(|error| invalid(&error))?;
+    let whole = whole.json(|_| true).map_err(|error| invalid(&error))?;
+    let schema = Schema::parse(&whole).or_else(|error| Schema::parse(&without_defaults(&whole)).map_err(|_| error));
+    let schema = schema.map_err(|error| invalid(&error))?;
+    let mut canonical = sorted(&own).to_string();
+    if !references.is_empty() {
+        canonical = format!("{canonical} {}", json!(references));
+    }
+    Ok(Parsed { text: own.to_string(), references, canonical, schema })
+}
+
+fn without_defaults(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(without_defaults).collect(),
+        Value::Object(entries) => {
+            let entries = entries.iter().filter(|(key, _)| *key != "default");
+            Value::Object(entries.map(|(key, value)| (key.clone(), without_defaults(value))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// A GUID that follows from the schema, as RFC 9562 lays out own kinds (version 8).
+fn guid(canonical: &str) -> String {
+    let hash = xxhash_rust::xxh3::xxh3_128(canonical.as_bytes());
+    let hash = hash & !(0xF << 76) & !(0x3 << 62) | (0x8 << 76) | (0x2 << 62);
+    let hex = format!("{hash:032x}");
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 /// The same value with the keys of every object in order.
@@ -122,8 +174,8 @@ fn sorted(value: &Value) -> Value {
 
 impl Store {
     /// The id of a schema in a subject, which is a new version of it unless it is there already.
-    pub(super) fn register(&mut self, subject: &str, text: &str) -> Result<u32, StoreError> {
-        let parsed = parse(text)?;
+    pub(super) fn register(&mut self, subject: &str, given: Given) -> Result<u32, StoreError> {
+        let parsed = self.parse(given)?;
         let known = self.ids.get(&parsed.canonical).copied();
         let versions = self.subjects.get(subject).map_or(&[][..], Vec::as_slice);
         if let Some(id) = known.filter(|id| versions.contains(id)) {
@@ -140,10 +192,36 @@ impl Store {
     }
 
     fn add(&mut self, parsed: Parsed) -> u32 {
-        self.schemas.push(Stored { text: parsed.text, schema: parsed.schema });
+        let Parsed { text, references, canonical, schema } = parsed;
+        let guid = guid(&canonical);
+        self.schemas.push(Stored { text, references, guid, schema });
         let id = self.schemas.len() as u32;
-        self.ids.insert(parsed.canonical, id);
+        self.ids.insert(canonical, id);
         id
+    }
+
+    fn parse(&self, given: Given) -> Result<Parsed, StoreError> {
+        let (mut seen, mut before) = (BTreeSet::new(), Vec::new());
+        self.gather(&given.references, &mut seen, &mut before)?;
+        parse(given, &before)
+    }
+
+    /// The texts that references name, each behind those that it refers to itself. What is registered refers to what was there before.
+    fn gather<'s>(
+        &'s self,
+        references: &[Reference],
+        seen: &mut BTreeSet<u32>,
+        texts: &mut Vec<&'s str>,
+    ) -> Result<(), StoreError> {
+        for reference in references {
+            let id = self.version(&reference.subject, &reference.version.to_string())?.id;
+            let stored = self.stored(id)?;
+            if seen.insert(id) {
+                self.gather(&stored.references, seen, texts)?;
+                texts.push(&stored.text);
+            }
+        }
+        Ok(())
     }
 
     fn stored(&self, id: u32) -> Result<&Stored, StoreError> {
@@ -167,8 +245,8 @@ impl Store {
 
     /// Why the schema may not be registered in this subject; empty if it may, also if the subject is new. With a version,
     /// only that one is looked at.
-    pub(super) fn check(&self, subject: &str, version: Option<&str>, text: &str) -> Result<Vec<String>, StoreError> {
-        let schema = parse(text)?.schema;
+    pub(super) fn check(&self, subject: &str, version: Option<&str>, given: Given) -> Result<Vec<String>, StoreError> {
+        let schema = self.parse(given)?.schema;
         let Some(version) = version else {
             return Ok(self.objections(subject, &schema));
         };
@@ -178,9 +256,9 @@ impl Store {
     }
 
     /// The version that a schema already is in a subject.
-    pub(super) fn look_up(&self, subject: &str, text: &str) -> Result<Version, StoreError> {
+    pub(super) fn look_up(&self, subject: &str, given: Given) -> Result<Version, StoreError> {
         let versions = self.subject(subject)?;
-        let id = self.ids.get(&parse(text)?.canonical);
+        let id = self.ids.get(&self.parse(given)?.canonical);
         let place = versions.iter().position(|version| Some(version) == id);
         let place = place.ok_or(StoreError::FindSchema)?;
         self.version(subject, &(place + 1).to_string())
@@ -198,7 +276,9 @@ impl Store {
         };
         let id = versions.get(number as usize - 1);
         let id = *id.ok_or_else(|| StoreError::FindVersion(version.to_owned()))?;
-        Ok(Version { subject: subject.to_owned(), number, id, text: self.stored(id)?.text.clone() })
+        let Stored { text, references, guid, .. } = self.stored(id)?;
+        let (text, references, guid) = (text.clone(), references.clone(), guid.clone());
+        Ok(Version { subject: subject.to_owned(), number, id, text, references, guid })
     }
 
     /// The numbers of a subject's versions.
@@ -210,9 +290,15 @@ impl Store {
         self.subjects.keys().map(String::as_str).collect()
     }
 
-    /// The schema's text.
-    pub(super) fn by_id(&self, id: u32) -> Result<&str, StoreError> {
-        Ok(&self.stored(id)?.text)
+    /// The schema.
+    pub(super) fn by_id(&self, id: u32) -> Result<&Stored, StoreError> {
+        self.stored(id)
+    }
+
+    /// The id of a GUID.
+    pub(super) fn id_of(&self, guid: &str) -> Result<u32, StoreError> {
+        let place = self.schemas.iter().position(|stored| stored.guid == guid);
+        place.map(|place| place as u32 + 1).ok_or_else(|| StoreError::FindGuid(guid.to_owned()))
     }
 
     /// Where a schema is used.

@@ -51,6 +51,10 @@ fn optional(name: &str) -> Value {
     json!({"name": name, "type": ["null", "string"], "default": null})
 }
 
+fn id_of((status, body): (u16, Value)) -> (u16, u64) {
+    (status, body["id"].as_u64().unwrap_or(0))
+}
+
 fn code_of((status, body): (u16, Value)) -> (u16, u64) {
     let code = body["error_code"].as_u64();
     (status, code.unwrap_or(0))
@@ -60,13 +64,13 @@ fn code_of((status, body): (u16, Value)) -> (u16, u64) {
 fn a_schema_has_one_id_in_every_subject_and_however_it_is_written() -> Result<()> {
     let s = session()?;
     let schema = record(&[]);
-    assert_eq!(s.post("/subjects/a-value/versions", &schema)?, (200, json!({"id": 1})));
-    assert_eq!(s.post("/subjects/a-value/versions", &schema)?, (200, json!({"id": 1})));
-    assert_eq!(s.post("/subjects/b-value/versions", &schema)?, (200, json!({"id": 1})));
+    assert_eq!(id_of(s.post("/subjects/a-value/versions", &schema)?), (200, 1));
+    assert_eq!(id_of(s.post("/subjects/a-value/versions", &schema)?), (200, 1));
+    assert_eq!(id_of(s.post("/subjects/b-value/versions", &schema)?), (200, 1));
     let reordered = json!({
         "fields": schema["fields"], "namespace": "test", "name": "Sale", "type": "record",
     });
-    assert_eq!(s.post("/subjects/a-value/versions", &reordered)?, (200, json!({"id": 1})));
+    assert_eq!(id_of(s.post("/subjects/a-value/versions", &reordered)?), (200, 1));
     assert_eq!(s.get("/subjects/a-value/versions")?, (200, json!([1])));
     assert_eq!(s.get("/subjects")?, (200, json!(["a-value", "b-value"])));
     let (_, by_id) = s.get("/schemas/ids/1?subject=a-value")?;
@@ -83,7 +87,7 @@ fn a_subject_grows_by_backward_compatible_versions_only() -> Result<()> {
     let s = session()?;
     let path = "/subjects/a-value/versions";
     assert_eq!(s.post(path, &record(&[]))?.0, 200);
-    assert_eq!(s.post(path, &record(&[optional("channel")]))?, (200, json!({"id": 2})));
+    assert_eq!(id_of(s.post(path, &record(&[optional("channel")]))?), (200, 2));
     let required = record(&[json!({"name": "channel", "type": "string"})]);
     let (status, refused) = s.post(path, &required)?;
     assert_eq!((status, &refused["error_code"]), (409, &json!(409)));
@@ -98,7 +102,7 @@ fn a_subject_grows_by_backward_compatible_versions_only() -> Result<()> {
     let (status, refused) = s.post(path, &narrower)?;
     assert_eq!(status, 409, "another type");
     assert!(refused["message"].as_str().unwrap_or_default().contains("at path '/id': "), "{refused}");
-    assert_eq!(s.post(path, &record(&[]))?, (200, json!({"id": 1})), "already there");
+    assert_eq!(id_of(s.post(path, &record(&[]))?), (200, 1), "already there");
 
     let latest = s.get("/subjects/a-value/versions/latest")?.1;
     assert_eq!((&latest["version"], &latest["id"]), (&json!(2), &json!(2)));
@@ -151,5 +155,83 @@ fn every_refusal_is_json_with_its_code() -> Result<()> {
     assert_eq!(code_of(s.post("/subjects/a-value", &record(&[optional("x")]))?), (404, 40403));
     let bad = json!({"type": "record", "name": "Sale"});
     assert_eq!(code_of(s.post("/subjects/a-value/versions", &bad)?), (422, 42201));
+    Ok(())
+}
+
+#[test]
+fn a_schema_is_found_by_its_guid_which_follows_from_it() -> Result<()> {
+    let (s, other) = (session()?, session()?);
+    let answer = s.post("/subjects/a-value/versions", &record(&[]))?.1;
+    let guid = answer["guid"].as_str().unwrap_or_default().to_owned();
+    assert!(guid.len() == 36 && guid.split('-').map(str::len).eq([8, 4, 4, 4, 12]), "{guid}");
+    let found = s.get(&format!("/schemas/guids/{guid}"))?.1;
+    assert_eq!((&found["schema"], &found["id"]), (&json!(record(&[]).to_string()), &json!(1)));
+    assert_eq!(s.get(&format!("/schemas/guids/{guid}/ids"))?, (200, json!([{"id": 1}])));
+    for path in ["/schemas/ids/1", "/subjects/a-value/versions/1"] {
+        assert_eq!(s.get(path)?.1["guid"], json!(guid), "{path}");
+    }
+    let unknown = format!("/schemas/guids/{}", guid.replace(&guid[..8], "00000000"));
+    assert_eq!(code_of(s.get(&unknown)?), (404, 40403));
+    other.post("/subjects/b-value/versions", &record(&[optional("x")]))?;
+    assert_eq!(other.post("/subjects/b-value/versions", &record(&[]))?.1["guid"], json!(guid), "in any registry");
+    Ok(())
+}
+
+#[test]
+fn a_schema_may_refer_to_others() -> Result<()> {
+    let s = session()?;
+    let item = json!({"type": "record", "name": "m.Item", "fields": [{"name": "size", "type": "int"}]});
+    let order = json!({"type": "record", "name": "m.Order", "fields": [{"name": "item", "type": "Item"}]});
+    assert_eq!(code_of(s.post("/subjects/order/versions", &order)?), (422, 42201));
+    let referring = |version: u32| {
+        let references = json!([{"name": "m.Item", "subject": "item", "version": version}]);
+        let body = json!({"schema": order.to_string(), "references": references}).to_string();
+        let request = s.client.post(format!("{}/subjects/order/versions", s.registry.url())).body(body);
+        let answer = request.send()?;
+        anyhow::Ok((answer.status().as_u16(), answer.json::<Value>()?))
+    };
+    assert_eq!(code_of(referring(1)?), (404, 40401));
+    s.post("/subjects/item/versions", &item)?;
+    assert_eq!(code_of(referring(2)?), (404, 40402));
+    let (status, answer) = referring(1)?;
+    assert_eq!(status, 200, "{answer}");
+    let found = s.get(&format!("/schemas/ids/{}", answer["id"]))?.1;
+    assert_eq!(found["references"], json!([{"name": "m.Item", "subject": "item", "version": 1}]));
+    assert_eq!(found["schema"], json!(order.to_string()));
+    // The worker's client makes one schema of both.
+    let client = worker::registry::RegistryClient::new(&s.registry.url());
+    let id = u32::try_from(answer["id"].as_u64().unwrap_or(0))?;
+    let whole = client.schema(worker::decode::SchemaKey::Id(id))?;
+    assert!(
+        matches!(whole, worker::decode::WriterSchema::Avro(text) if text.contains("m.Item") && text.contains("size"))
+    );
+    Ok(())
+}
+
+#[test]
+fn odd_schemas_are_taken_as_other_registries_take_them_and_huge_ones_are_not() -> Result<()> {
+    let s = session()?;
+    let mut deep = json!("int");
+    for level in 0..50 {
+        deep = json!({"type": "record", "name": format!("L{level}"), "fields": [{"name": "n", "type": deep}]});
+    }
+    let odd = [
+        deep,
+        json!({"type": "record", "name": "Next", "fields": [{"name": "next", "type": ["null", "Next"]}]}),
+        json!({"type": "enum", "name": "E", "symbols": ["A"], "default": "Q"}),
+        json!({"type": "bytes", "logicalType": "decimal", "precision": 0}),
+    ];
+    for (at, kind) in odd.iter().enumerate() {
+        let field = json!({"name": "odd", "type": kind});
+        let answer = s.post(&format!("/subjects/odd-{at}/versions"), &record(&[field]))?;
+        assert_eq!(answer.0, 200, "{answer:?}");
+    }
+    let field = json!({"name": "x", "type": ["null", "int"], "default": 0});
+    assert_eq!(s.post("/subjects/default/versions", &record(&[field]))?.0, 200);
+    let nested = (0..300).fold(json!("int"), |kind, _| json!({"type": "array", "items": kind}));
+    assert_eq!(
+        code_of(s.post("/subjects/nested/versions", &record(&[json!({"name": "x", "type": nested})]))?),
+        (422, 42201)
+    );
     Ok(())
 }

@@ -51,37 +51,34 @@ fn schemas() {
             "/spec/source/schema/avro",
             json!(r#""string""#),
             &[
-                "SL0201 spec.source.schema.avro: the Avro schema is not a record (allowed is a record, one field per value)",
+                "SL0201 spec.source.schema.avro: the Avro schema is not a record (allowed is a record, one field per value, or a list of types whose last record it is)",
             ],
         ),
         (
             "/spec/source/schema/avro",
             json!(r#"{"type":"record","name":"R"}"#),
-            &["SL0201 spec.source.schema.avro: the Avro schema cannot be read: no `fields` in record"],
+            &["SL0201 spec.source.schema.avro: the Avro schema cannot be read: record 'R' lacks 'fields'"],
         ),
         (
             "/spec/source/schema/avro",
             json!(r#"{"type": "record", "name": "R", "fields": [{"name": "event_id", "type": "strng"}]}"#),
-            &["SL0201 spec.source.schema.avro: the Avro schema cannot be read: unknown primitive type: strng"],
+            &[
+                "SL0201 spec.source.schema.avro: the Avro schema uses type 'strng', which is not defined before its use (did you mean 'string'?)",
+            ],
         ),
         (
             "/spec/source/schema/avro",
             json!(
                 r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}, {"name": "a", "type": "int"}]}"#
             ),
-            &["SL0201 spec.source.schema.avro: the Avro schema cannot be read: duplicate field name a"],
+            &["SL0201 spec.source.schema.avro: the Avro schema cannot be read: record 'R' has two fields 'a'"],
         ),
         (
             "/spec/source/schema/avro",
-            json!(r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int", "default": "x"}]}"#),
+            json!(r#"{"type": "record", "name": "R", "fields": [{"name": "item", "type": "example.model.Item"}]}"#),
             &[
-                "SL0201 spec.source.schema.avro: the Avro schema cannot be read: `default`'s value type of field `a` in `R` must be a `\"int\"`. Got: String(\"x\")",
+                "SL0201 spec.source.schema.avro: the Avro schema uses type 'example.model.Item', which is not defined before its use (allowed is one text with everything in it: put the definition where the type is used first, or make the schema a list, with the definition before the record)",
             ],
-        ),
-        (
-            "/spec/source/schema/avro",
-            json!(r#"{"type": "record", "name": "R", "fields": [{"name": "next", "type": ["null", "R"]}]}"#),
-            &["SL0202 spec.source.schema.avro: the Avro schema cannot be decoded: Parser error: Failed to resolve .R"],
         ),
         (
             "/spec/source/eventId",
@@ -148,6 +145,67 @@ fn schemas() {
             &["SL0203 spec.groupBy[0]: the schema has no field 'plan_teir' (did you mean 'plan_tier'?)"],
         ),
     ]);
+}
+
+/// The problems of the example with one more field in its schema, which a rule uses or not.
+fn with_field(field: &str, used: bool) -> String {
+    let mut manifest = with("/spec/quality/rules/0/required/-", json!(if used { "f" } else { "amount" }));
+    let schema = manifest["spec"]["source"]["schema"]["avro"].as_str().expect("a schema");
+    let schema = schema.trim_end().strip_suffix("]\n}").or_else(|| schema.trim_end().strip_suffix("]}"));
+    let schema = format!("{}, {field}]}}", schema.expect("its fields come last").trim_end());
+    set(&mut manifest, "/spec/source/schema/avro", json!(schema));
+    compile(manifest).map_or_else(|problems| problems.to_string(), |_| String::new())
+}
+
+/// Such a field matters only where it is used.
+#[test]
+fn fields_that_cannot_be_read() {
+    let itself = "type 'sluice.sales.N' contains itself, which no column can hold";
+    let doubling = (1..20).fold(r#"{"type": "record", "name": "T0", "fields": []}"#.to_owned(), |kind, level| {
+        format!(r#"{{"type": "record", "name": "T{level}", "fields": [{{"name": "a", "type": {kind}}}, {{"name": "b", "type": "T{}"}}]}}"#, level - 1)
+    });
+    for (field, why) in [
+        (
+            r#"{"name": "f", "type": {"type": "record", "name": "N", "fields": [{"name": "next", "type": ["null", "N"]}]}}"#,
+            itself,
+        ),
+        (r#"{"name": "f", "type": []}"#, "it has a union without branches"),
+        (
+            r#"{"name": "f", "type": {"type": "fixed", "name": "F", "size": 2147483647}}"#,
+            "it has a fixed of 2147483647 bytes, allowed are 1048576",
+        ),
+        (&format!(r#"{{"name": "f", "type": {doubling}}}"#), "it has more than 4096 types when it is written out"),
+    ] {
+        let found = with_field(field, true);
+        assert!(found.starts_with("SL0202 spec.quality.rules[0].required"), "{found}");
+        assert!(found.contains(&format!("field 'f' cannot be read: {why} (allowed are 'event_id', ")), "{found}");
+        assert_eq!(with_field(field, false), "");
+    }
+    let wrong = r#"{"name": "f", "type": "int", "default": "x"}"#;
+    assert_eq!(with_field(wrong, false), "");
+    let found = with_field(wrong, true);
+    assert!(
+        found.starts_with(
+            "SL0202 spec.source.schema.avro: the Avro schema cannot be decoded: `default`'s value type of field `f`"
+        ),
+        "{found}"
+    );
+}
+
+/// As other programs write schemas: with comments, and as a list of types of which the last record is meant.
+#[test]
+fn schemas_with_comments_and_lists_of_types() {
+    let manifest = with("/spec/source/schema/subject", json!("s"));
+    let schema = manifest["spec"]["source"]["schema"]["avro"].as_str().expect("a schema");
+    let plain = compile(manifest.clone()).expect("the example is sound");
+    for written in [
+        format!("// sales\n{schema} /* and no more */"),
+        format!(r#"[{{"type": "enum", "name": "Tier", "symbols": ["free"]}}, {schema}]"#),
+    ] {
+        let found = compile(with("/spec/source/schema/avro", json!(written))).expect("it is taken");
+        assert_eq!(found.reader_schema, plain.reader_schema);
+        assert!(serde_json::from_str::<Value>(&found.full_schema).is_ok_and(|json| json["type"] == "record"));
+    }
 }
 
 /// arrow-avro takes such a schema and then decodes no record of it (tried with 58.4).

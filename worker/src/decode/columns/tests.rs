@@ -158,10 +158,7 @@ fn a_header_names_the_schema_of_a_bare_body() {
         assert_eq!(reasons(&decode(&[bare(header)])), [(0, code)], "{header:?}");
     }
     let message = decode(&[bare(&guid)]).undecodable[0].reason.to_string();
-    assert_eq!(
-        message,
-        "schema guid 000102030405060708090a0b0c0d0e0f cannot be looked up, expected a 4-byte schema id"
-    );
+    assert_eq!(message, "the registry has no schema with guid 00010203-0405-0607-0809-0a0b0c0d0e0f");
 }
 
 #[test]

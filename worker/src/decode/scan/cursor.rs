@@ -1,12 +1,17 @@
 //! Owns reading Avro's primitives from a slice, never past its end.
 
-use super::Flaw;
+use super::{Flaw, MOST_NESTED, steps};
 
 const STOP_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// A position in a body.
-pub(super) struct Cursor<'a> {
+pub(in crate::decode) struct Cursor<'a> {
     rest: &'a [u8],
+    /// All steps that the body may take, and those that are left.
+    most: usize,
+    steps: usize,
+    /// Values that have begun and not ended.
+    nested: u32,
     /// Bytes above 127 that were passed outside strings.
     high: usize,
     reads_text: bool,
@@ -14,13 +19,48 @@ pub(super) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     /// Strings are passed by their length alone.
-    pub(super) fn skipping_text(body: &'a [u8]) -> Self {
-        Self { rest: body, high: 0, reads_text: false }
+    pub(in crate::decode) fn skipping_text(body: &'a [u8]) -> Self {
+        let most = steps(body.len());
+        Self { rest: body, most, steps: most, nested: 0, high: 0, reads_text: false }
     }
 
     /// Strings must be UTF-8.
     pub(super) fn reading_text(body: &'a [u8]) -> Self {
         Self { reads_text: true, ..Self::skipping_text(body) }
+    }
+
+    /// Takes one step, for what may take no bytes.
+    #[inline]
+    pub(super) fn step(&mut self) -> Result<(), Flaw> {
+        self.steps = self.steps.checked_sub(1).ok_or(Flaw::Steps { most: self.most })?;
+        Ok(())
+    }
+
+    /// Whether so many steps are left.
+    pub(super) fn has_steps(&self, count: u64) -> Result<(), Flaw> {
+        if count > self.steps as u64 { Err(Flaw::Steps { most: self.most }) } else { Ok(()) }
+    }
+
+    /// Goes into a value that holds others, which is a step.
+    #[inline]
+    pub(super) fn enter(&mut self) -> Result<(), Flaw> {
+        self.nested += 1;
+        if self.nested > MOST_NESTED {
+            return Err(Flaw::Nested);
+        }
+        self.step()
+    }
+
+    /// Leaves it.
+    #[inline]
+    pub(super) fn leave(&mut self) {
+        self.nested -= 1;
+    }
+
+    /// Bytes not read yet, from which on what is read next can be cut.
+    #[inline]
+    pub(in crate::decode) fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// Bytes not read yet.
@@ -105,7 +145,7 @@ impl<'a> Cursor<'a> {
         Err(Flaw::Varint)
     }
 
-    pub(super) fn long(&mut self) -> Result<i64, Flaw> {
+    pub(in crate::decode) fn long(&mut self) -> Result<i64, Flaw> {
         self.varint().map(unzigzag)
     }
 
@@ -154,7 +194,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    pub(super) fn text(&mut self) -> Result<&'a [u8], Flaw> {
+    pub(in crate::decode) fn text(&mut self) -> Result<&'a [u8], Flaw> {
         let need = self.length()?;
         let text = self.cut(need)?;
         if self.reads_text && std::str::from_utf8(text).is_err() {
@@ -177,6 +217,16 @@ fn joined(word: u64) -> u64 {
 #[inline]
 pub(super) fn unzigzag(raw: u64) -> i64 {
     (raw >> 1) as i64 ^ -((raw & 1) as i64)
+}
+
+/// Appends a number in zig-zag, seven bits a byte.
+pub(in crate::decode) fn zigzag(out: &mut Vec<u8>, value: i64) {
+    let mut left = (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned();
+    while left > 0x7F {
+        out.push(left as u8 | 0x80);
+        left >>= 7;
+    }
+    out.push(left as u8);
 }
 
 /// How many bytes are above 127: words of eight at a time, one counter per byte of the word.

@@ -3,66 +3,65 @@
 //! A body that passes is one complete record, to the byte: lengths stay inside, union branches and enum symbols exist, strings are
 //! UTF-8, booleans are 0 or 1, decimals fit their precision, nothing follows. So a decoder that then appends it column by column
 //! does not fail halfway. No allocation unless the body is refused. Encoding: Avro 1.11.1 specification, "Binary encoding".
+//!
+//! The work is bounded by the body's size: what takes no bytes of it costs steps, of which there are so many ([`steps`]), and values
+//! nest at most [`MOST_NESTED`] deep, whatever the schema.
 
-mod agree;
+pub(super) mod agree;
 mod compile;
-mod cursor;
+pub(super) mod cursor;
 pub(super) mod rows;
 
-pub use compile::SchemaError;
-
 use std::fmt;
+use std::sync::Arc;
+
+use plan::avro::{Schema, SchemaError, TypeId};
 
 use super::Reason;
 use cursor::Cursor;
 
-/// Items of an array or map that take no bytes: more than this is refused, because a few bytes could claim any number.
-const MAX_WEIGHTLESS_ITEMS: u64 = 65_536;
+/// Steps that any body may take: as many items without bytes.
+const LEAST_STEPS: usize = 65_536;
+/// Further steps for each byte.
+const STEPS_PER_BYTE: usize = 16;
+/// Values inside each other, each in the one before: a list that is made of links, a tree of answers.
+pub const MOST_NESTED: u32 = 512;
+
+/// Steps that a body of so many bytes may take.
+pub fn steps(bytes: usize) -> usize {
+    bytes.saturating_mul(STEPS_PER_BYTE).saturating_add(LEAST_STEPS)
+}
 
 /// The binary layout of one Avro type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Shape {
     Null,
     Boolean,
-    Int(Option<Unit>),
-    Long(Option<Unit>),
+    Int,
+    Long,
     Float,
     Double,
     Bytes,
     String,
-    Fixed(usize),
+    Fixed(u64),
     Enum(u64),
     /// Unscaled two's-complement; `size` when fixed.
     Decimal {
-        size: Option<usize>,
+        size: Option<u64>,
         precision: u32,
-        scale: u32,
         /// Values of up to this many bytes always fit.
         sure: usize,
     },
-    Array(Box<Shape>, Weight),
-    Map(Box<Shape>),
-    Record(Box<[Field]>),
+    Array(TypeId, Weight),
+    Map(TypeId),
+    Record(Box<[TypeId]>),
     /// Two branches of which the one at `null` is null.
     Optional {
         null: u64,
-        some: Box<Shape>,
+        some: TypeId,
     },
-    Union(Box<[Shape]>),
+    Union(Box<[TypeId]>),
 }
-
-/// A field of a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Field {
-    name: Box<str>,
-    /// Other names that a reader accepts.
-    aliases: Box<[Box<str>]>,
-    shape: Shape,
-}
-
-/// What a number counts, as its logical type says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Unit(&'static str);
 
 /// Whether an item of an array takes at least a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,17 +72,40 @@ enum Weight {
 
 /// What is wrong with a body, without words yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flaw {
-    Ends { need: u64, left: usize },
+pub(in crate::decode) enum Flaw {
+    Ends {
+        need: u64,
+        left: usize,
+    },
     Varint,
     IntRange,
     Boolean(u8),
     NegativeLength(i64),
     Utf8,
-    Branch { index: i64, branches: usize },
-    Symbol { index: i64, symbols: u64 },
+    Branch {
+        index: i64,
+        branches: usize,
+    },
+    Symbol {
+        index: i64,
+        symbols: u64,
+    },
     Block,
-    Digits { precision: u32 },
+    Digits {
+        precision: u32,
+    },
+    /// More steps than the body's size allows.
+    Steps {
+        most: usize,
+    },
+    Nested,
+}
+
+impl Flaw {
+    /// Whether the body may be good, and takes too much.
+    fn is_cost(self) -> bool {
+        matches!(self, Self::Steps { .. } | Self::Nested)
+    }
 }
 
 impl fmt::Display for Flaw {
@@ -105,6 +127,10 @@ impl fmt::Display for Flaw {
             Self::Digits { precision } => {
                 write!(f, "the decimal has more than {precision} digits")
             }
+            Self::Steps { most } => {
+                write!(f, "items without bytes make more than the {most} steps that are allowed for the value's size")
+            }
+            Self::Nested => write!(f, "more than {MOST_NESTED} values are inside each other"),
         }
     }
 }
@@ -112,26 +138,42 @@ impl fmt::Display for Flaw {
 /// The check for one writer schema.
 #[derive(Clone, Debug)]
 pub struct Scanner {
-    fields: Box<[Field]>,
+    schema: Arc<Schema>,
+    shapes: Box<[Shape]>,
 }
 
 impl Scanner {
-    /// Compiles the check from the schema's JSON; the schema must be a record and not contain itself.
+    /// Compiles the check from the schema's JSON; the schema must be a record.
     pub fn compile(schema: &str) -> Result<Self, SchemaError> {
-        Ok(Self { fields: compile::record_fields(schema)? })
+        Self::of(Schema::parse(schema)?.into())
+    }
+
+    /// Compiles the check of a schema, which must be a record.
+    pub fn of(schema: Arc<Schema>) -> Result<Self, SchemaError> {
+        schema.record()?;
+        Ok(Self { shapes: compile::shapes(&schema), schema })
+    }
+
+    /// The schema.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
     }
 
     /// Whether numbers written by this schema mean the same when `reader` reads them; the error names the field. (Whether the
     /// types resolve at all is arrow-avro's to say; it takes no notice of units and scales.)
-    pub fn agrees_with(&self, reader: &Self) -> Result<(), String> {
-        agree::fields(&self.fields, &reader.fields)
+    pub fn agrees_with(&self, reader: &Schema) -> Result<(), String> {
+        agree::records(&self.schema, reader)
+    }
+
+    fn fields(&self) -> &[plan::avro::Field] {
+        self.schema.record().unwrap_or_default()
     }
 
     /// Whether `body` is exactly one record.
     pub fn check(&self, body: &[u8]) -> Result<(), Reason> {
         // Most text is ASCII. Then every byte above 127 is outside the strings, and counting is cheaper than looking at each string.
         let mut quick = Cursor::skipping_text(body);
-        let walked = self.fields.iter().try_for_each(|field| walk(&field.shape, &mut quick));
+        let walked = self.fields().iter().try_for_each(|field| self.walk(field.of, &mut quick));
         if walked.is_ok() && quick.left() == 0 && quick.high_outside_text() == cursor::high_bytes(body) {
             return Ok(());
         }
@@ -141,9 +183,10 @@ impl Scanner {
     /// The same with a look at each string, and with words for what is wrong.
     fn check_slowly(&self, body: &[u8]) -> Result<(), Reason> {
         let mut cursor = Cursor::reading_text(body);
-        for field in &self.fields {
-            if let Err(flaw) = walk(&field.shape, &mut cursor) {
-                return Err(Reason::Malformed(format!("field '{}': {flaw}", field.name)));
+        for field in self.fields() {
+            if let Err(flaw) = self.walk(field.of, &mut cursor) {
+                let words = format!("field '{}': {flaw}", field.name);
+                return Err(if flaw.is_cost() { Reason::OverBudget(words) } else { Reason::Malformed(words) });
             }
         }
         match cursor.left() {
@@ -151,60 +194,90 @@ impl Scanner {
             left => Err(Reason::TrailingBytes(left)),
         }
     }
-}
 
-fn walk(mut shape: &Shape, cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
-    if let Shape::Optional { null, some } = shape {
-        let branch = cursor.varint()?;
-        // Branch 0 is written 0, branch 1 is written 2.
-        if branch == null * 2 {
-            return Ok(());
+    /// Passes a value of a type.
+    pub(in crate::decode) fn walk(&self, id: TypeId, cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
+        let mut shape = &self.shapes[id.index()];
+        if let Shape::Optional { null, some } = shape {
+            let branch = cursor.varint()?;
+            // Branch 0 is written 0, branch 1 is written 2.
+            if branch == null * 2 {
+                return Ok(());
+            }
+            if branch != (1 - null) * 2 {
+                return Err(Flaw::Branch { index: cursor::unzigzag(branch), branches: 2 });
+            }
+            shape = &self.shapes[some.index()];
         }
-        if branch != (1 - null) * 2 {
-            return Err(Flaw::Branch { index: cursor::unzigzag(branch), branches: 2 });
-        }
-        shape = some;
-    }
-    match shape {
-        Shape::String => cursor.text().map(drop),
-        Shape::Long(_) => cursor.skip_long(),
-        Shape::Int(_) => cursor.int().map(drop),
-        Shape::Null => Ok(()),
-        Shape::Boolean => cursor.boolean().map(drop),
-        Shape::Float => cursor.take(4).map(drop),
-        Shape::Double => cursor.take(8).map(drop),
-        Shape::Fixed(size) => cursor.take(*size as u64).map(drop),
-        Shape::Bytes => cursor.bytes().map(drop),
-        Shape::Decimal { size, precision, sure, .. } => {
-            let unscaled = match size {
-                Some(size) => cursor.take(*size as u64)?,
-                None => cursor.bytes()?,
-            };
-            if unscaled.len() <= *sure || digits_fit(unscaled, *precision) {
+        match shape {
+            Shape::String => cursor.text().map(drop),
+            Shape::Long => cursor.skip_long(),
+            Shape::Int => cursor.int().map(drop),
+            Shape::Null | Shape::Fixed(0) => cursor.step(),
+            Shape::Boolean => cursor.boolean().map(drop),
+            Shape::Float => cursor.take(4).map(drop),
+            Shape::Double => cursor.take(8).map(drop),
+            Shape::Fixed(size) => cursor.take(*size).map(drop),
+            Shape::Bytes => cursor.bytes().map(drop),
+            Shape::Decimal { size, precision, sure } => {
+                let unscaled = match size {
+                    Some(size) => cursor.take(*size)?,
+                    None => cursor.bytes()?,
+                };
+                if unscaled.len() <= *sure || digits_fit(unscaled, *precision) {
+                    Ok(())
+                } else {
+                    Err(Flaw::Digits { precision: *precision })
+                }
+            }
+            nested => {
+                cursor.enter()?;
+                self.walk_nested(nested, cursor)?;
+                cursor.leave();
                 Ok(())
-            } else {
-                Err(Flaw::Digits { precision: *precision })
             }
         }
-        other => walk_nested(other, cursor),
     }
-}
 
-#[inline(never)]
-fn walk_nested(shape: &Shape, cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
-    match shape {
-        Shape::Enum(symbols) => index_below(cursor, *symbols).map(drop).map_err(|index| symbol(index, *symbols)),
-        Shape::Record(fields) => fields.iter().try_for_each(|field| walk(&field.shape, cursor)),
-        Shape::Union(branches) => {
-            let index = index_below(cursor, branches.len() as u64).map_err(|index| branch(index, branches.len()))?;
-            walk(&branches[index], cursor)
+    /// Walks the items of an array or the entries of a map.
+    pub(in crate::decode) fn items(
+        &self,
+        id: TypeId,
+        cursor: &mut Cursor<'_>,
+        next: impl FnMut(Part, &mut Cursor<'_>) -> Result<(), Flaw>,
+    ) -> Result<(), Flaw> {
+        let weight = if let Shape::Array(_, weight) = self.shapes[id.index()] { weight } else { Weight::Some };
+        blocks(cursor, weight, next)
+    }
+
+    #[inline(never)]
+    fn walk_nested(&self, shape: &Shape, cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
+        match shape {
+            Shape::Enum(symbols) => index_below(cursor, *symbols).map(drop).map_err(|index| symbol(index, *symbols)),
+            Shape::Record(fields) => fields.iter().try_for_each(|field| self.walk(*field, cursor)),
+            Shape::Union(branches) => {
+                let index =
+                    index_below(cursor, branches.len() as u64).map_err(|index| branch(index, branches.len()))?;
+                self.walk(branches[index], cursor)
+            }
+            Shape::Array(item, weight) => blocks(cursor, *weight, |part, cursor| match part {
+                Part::Begin(_) => Ok(()),
+                Part::Item => self.walk(*item, cursor),
+            }),
+            Shape::Map(value) => blocks(cursor, Weight::Some, |part, cursor| match part {
+                Part::Begin(_) => Ok(()),
+                Part::Item => {
+                    cursor.text()?;
+                    self.walk(*value, cursor)
+                }
+            }),
+            // A union that holds nothing but another one, which is no Avro.
+            Shape::Optional { null, some } => {
+                let index = index_below(cursor, 2).map_err(|index| branch(index, 2))?;
+                if index as u64 == *null { Ok(()) } else { self.walk(*some, cursor) }
+            }
+            _ => unreachable!("plain values are passed where they are met"),
         }
-        Shape::Array(item, weight) => blocks(cursor, *weight, |cursor| walk(item, cursor)),
-        Shape::Map(value) => blocks(cursor, Weight::Some, |cursor| {
-            cursor.text()?;
-            walk(value, cursor)
-        }),
-        simple => walk(simple, cursor),
     }
 }
 
@@ -225,13 +298,20 @@ fn branch(index: Result<i64, Flaw>, branches: usize) -> Flaw {
     index.map_or_else(|flaw| flaw, |index| Flaw::Branch { index, branches })
 }
 
+/// What comes next in an array or map.
+pub(in crate::decode) enum Part {
+    /// A block of so many items.
+    Begin(u64),
+    /// One of them.
+    Item,
+}
+
 /// Walks the blocks of an array or map up to the empty one.
 fn blocks(
     cursor: &mut Cursor<'_>,
     weight: Weight,
-    mut item: impl FnMut(&mut Cursor<'_>) -> Result<(), Flaw>,
+    mut next: impl FnMut(Part, &mut Cursor<'_>) -> Result<(), Flaw>,
 ) -> Result<(), Flaw> {
-    let mut weightless = 0;
     loop {
         let count = cursor.long()?;
         if count == 0 {
@@ -247,18 +327,14 @@ fn blocks(
             _ => None,
         };
         let count = count.unsigned_abs();
-        let fits = match weight {
-            Weight::Some => count <= cursor.left() as u64,
-            Weight::None => {
-                weightless += count.min(MAX_WEIGHTLESS_ITEMS + 1);
-                weightless <= MAX_WEIGHTLESS_ITEMS
-            }
-        };
-        if !fits {
-            return Err(Flaw::Block);
+        match weight {
+            Weight::Some if count > cursor.left() as u64 => return Err(Flaw::Block),
+            Weight::None => cursor.has_steps(count)?,
+            Weight::Some => {}
         }
+        next(Part::Begin(count), cursor)?;
         for _ in 0..count {
-            item(cursor)?;
+            next(Part::Item, cursor)?;
         }
         if left_after.is_some_and(|left| left != cursor.left() as u64) {
             return Err(Flaw::Block);
@@ -269,7 +345,8 @@ fn blocks(
 /// Whether a big-endian two's-complement number has at most `precision` decimal digits.
 fn digits_fit(unscaled: &[u8], precision: u32) -> bool {
     let Some(limit) = 10u128.checked_pow(precision) else {
-        return unscaled.len() <= 32;
+        // The widest column has 32 bytes and 76 digits; what has more is passed only.
+        return unscaled.len() <= 32 || precision > 76;
     };
     let negative = unscaled.first().is_some_and(|byte| byte & 0x80 != 0);
     let filler = if negative { 0xFF } else { 0 };

@@ -81,7 +81,7 @@ fn blocks_hold_what_they_say() {
     accepts(r#"{"type":"map","values":"long"}"#, &[&[2, 2, b'k', 7, 0]]);
     let nulls = r#"{"type":"array","items":"null"}"#;
     accepts(nulls, &[&[20, 0]]);
-    refuses(nulls, &[&[0xFE, 0xFF, 0xFF, 0xFF, 0x0F, 0]], "block's count or size");
+    refuses(nulls, &[&[0xFE, 0xFF, 0xFF, 0xFF, 0x0F, 0]], "more than the 65632 steps");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn decimals_fit_their_precision() {
 }
 
 #[test]
-fn names_resolve_and_loops_are_refused() {
+fn names_resolve_and_loops_are_walked() {
     let schema = r#"{"type":"record","name":"R","namespace":"n","fields":[
         {"name":"a","type":{"type":"fixed","name":"F","size":1}},
         {"name":"b","type":["null","F"]},
@@ -110,9 +110,17 @@ fn names_resolve_and_loops_are_refused() {
         {"name":"d","type":"o.In"}]}"#;
     let scanner = Scanner::compile(schema).unwrap();
     assert_eq!(scanner.check(&[1, 2, 1, 1, 0, 1, 2, b'z']), Ok(()));
-    let looped = one(r#"["null","R"]"#, &[0]).unwrap_err();
-    assert_eq!(looped, "type 'n.R' contains itself");
+    accepts(r#"["null","R"]"#, &[&[0], &[2, 0], &[2, 2, 2, 0]]);
+    refuses(r#"["null","R"]"#, &[&[2, 2]], "does not end");
+    accepts(r#"{"type":"array","items":"R"}"#, &[&[0], &[2, 0, 0], &[4, 0, 2, 0, 0, 0]]);
     assert_eq!(one(r#""Gone""#, &[]).unwrap_err(), "type 'n.Gone' is not defined before its use");
+    // A chain of values is passed as far as the stack bears it.
+    let links = |count: usize| [vec![2; count], vec![0]].concat();
+    accepts(r#"["null","R"]"#, &[&links(MOST_NESTED as usize)]);
+    refuses(r#"["null","R"]"#, &[&links(100_000)], "more than 512 values are inside each other");
+    let lists = |count: usize| [vec![2; count], vec![0; count + 1]].concat();
+    accepts(r#"{"type":"array","items":"R"}"#, &[&lists(MOST_NESTED as usize / 2 - 1)]);
+    refuses(r#"{"type":"array","items":"R"}"#, &[&lists(20_000)], "inside each other");
     assert_eq!(Scanner::compile(r#""string""#).unwrap_err().to_string(), "the schema is not a record");
     assert!(Scanner::compile("{").unwrap_err().to_string().starts_with("the schema is not JSON"));
 }
@@ -158,13 +166,55 @@ fn numbers_that_would_change_their_meaning_do_not_agree() {
     ];
     for within in wrap {
         for (writer, reader, message) in &wrong {
-            let error = schema(&within(writer)).agrees_with(&schema(&within(reader))).unwrap_err();
+            let error = schema(&within(writer)).agrees_with(schema(&within(reader)).schema()).unwrap_err();
             assert!(error.starts_with("field 'f': ") && error.ends_with(message), "{error}");
         }
         for (writer, reader) in &right {
-            assert_eq!(schema(&within(writer)).agrees_with(&schema(&within(reader))), Ok(()));
+            assert_eq!(schema(&within(writer)).agrees_with(schema(&within(reader)).schema()), Ok(()));
         }
     }
     let renamed = format!(r#"{{"type":"record","name":"R","fields":[{{"name":"old","type":{}}}]}}"#, decimal(4, 1));
-    assert!(Scanner::compile(&renamed).unwrap().agrees_with(&schema(&decimal(4, 2))).is_err());
+    assert!(Scanner::compile(&renamed).unwrap().agrees_with(schema(&decimal(4, 2)).schema()).is_err());
+}
+
+/// Eight thousand bytes that would be a hundred million items: two thousand lists of 65,000 items that take no bytes.
+#[test]
+fn items_without_bytes_cost_steps_for_the_whole_body() {
+    let many = r#"{"type":"array","items":{"type":"array","items":{"type":"record","name":"Nothing","fields":
+        [{"name":"a","type":"null"},{"name":"b","type":{"type":"fixed","name":"Z","size":0}}]}}}"#;
+    let lists = |count: usize, items: i64| {
+        let mut body = Vec::new();
+        cursor::zigzag(&mut body, count as i64);
+        for _ in 0..count {
+            cursor::zigzag(&mut body, items);
+            body.push(0);
+        }
+        body.push(0);
+        body
+    };
+    accepts(many, &[&lists(1, 20_000), &lists(1_000, 20)]);
+    let bomb = lists(2_014, 65_000);
+    assert_eq!(bomb.len(), 8_059);
+    let refused =
+        Scanner::compile(&format!(r#"{{"type":"record","name":"R","fields":[{{"name":"f","type":{many}}}]}}"#));
+    let refused = refused.unwrap().check(&bomb).unwrap_err();
+    assert_eq!(refused.code(), "over-budget");
+    let words = "field 'f': items without bytes make more than the 194480 steps that are allowed for the value's size";
+    assert_eq!(refused.to_string(), words);
+}
+
+/// Each type holds the one before twice: the last would be a million million values, none of which has a byte.
+#[test]
+fn a_doubling_schema_costs_no_more_than_the_body_allows() {
+    let mut kinds = vec![r#"{"type":"record","name":"T0","fields":[{"name":"n","type":"null"}]}"#.to_owned()];
+    for level in 1..40 {
+        let below = format!("T{}", level - 1);
+        kinds.push(format!(
+            r#"{{"type":"record","name":"T{level}","fields":[{{"name":"a","type":"{below}"}},{{"name":"b","type":"{below}"}}]}}"#
+        ));
+    }
+    let fields: Vec<_> =
+        kinds.iter().enumerate().map(|(at, kind)| format!(r#"{{"name":"f{at}","type":{kind}}}"#)).collect();
+    let schema = format!(r#"{{"type":"record","name":"R","fields":[{}]}}"#, fields.join(","));
+    assert_eq!(Scanner::compile(&schema).unwrap().check(&[]).unwrap_err().code(), "over-budget");
 }

@@ -6,7 +6,8 @@ use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
 use super::super::cursor::Cursor;
-use super::super::{Flaw, Shape, digits_fit};
+use super::super::{Flaw, digits_fit};
+use super::{Schema, TypeId};
 
 /// How a value is read.
 pub(super) enum Kind {
@@ -16,7 +17,7 @@ pub(super) enum Kind {
     Boolean,
     Float,
     Double,
-    Decimal { size: Option<usize>, precision: u32, sure: usize },
+    Decimal { size: Option<u64>, precision: u32, sure: usize },
 }
 
 /// A growing column.
@@ -39,9 +40,9 @@ enum Values {
 }
 
 impl Column {
-    /// An empty column for values of `shape`, which become `target`; `None` if there is no such.
-    pub(super) fn new(shape: &Shape, target: &DataType) -> Option<Self> {
-        let values = match super::kind(shape, shape, target)? {
+    /// An empty column for values of a type, which become `target`; `None` if there is no such.
+    pub(super) fn new(schema: &Schema, id: TypeId, target: &DataType) -> Option<Self> {
+        let values = match super::kind((schema, id), (schema, id), target)? {
             Kind::Text => Values::Text(vec![0], Vec::new()),
             Kind::Long => Values::Long(Vec::new()),
             Kind::Int => Values::Int(Vec::new()),
@@ -64,7 +65,7 @@ impl Column {
             (Values::Long(values), Kind::Long) => values.push(cursor.long()?),
             (Values::Decimal(values), Kind::Decimal { size, precision, sure }) => {
                 let unscaled = match size {
-                    Some(size) => cursor.take(*size as u64)?,
+                    Some(size) => cursor.take(*size)?,
                     None => cursor.bytes()?,
                 };
                 if unscaled.len() > *sure && !digits_fit(unscaled, *precision) {

@@ -28,7 +28,7 @@ const WIDE_READER: &str = r#"{"type":"record","name":"R","fields":[
 
 fn rows(writer: &str, reader: &str) -> Option<(Scanner, Rows)> {
     let scanner = Scanner::compile(writer).unwrap();
-    let rows = Rows::between(&scanner, &Scanner::compile(reader).unwrap(), reader, &arrow_of(reader))?;
+    let rows = Rows::between(&scanner, &Schema::parse(reader).unwrap(), &arrow_of(reader))?;
     Some((scanner, rows))
 }
 
