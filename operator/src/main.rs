@@ -32,7 +32,7 @@ use kube::{Client, Config};
 use operator::compile::{self, Compiler, Limits};
 use operator::controller::{self, Scope};
 use operator::leader::{Campaign, Election, Term};
-use operator::reconcile::{Settings, build::Defaults};
+use operator::reconcile::{Allowed, Policy, Settings, build::Defaults};
 use operator::telemetry::Telemetry;
 use operator::world::{Cache, KubernetesApi, MayWrite, RealWorld};
 use tokio::signal::unix::{SignalKind, signal};
@@ -73,6 +73,21 @@ struct Arguments {
     /// Who this operator is among several: its pod.
     #[arg(long, env = "POD_NAME", default_value_t = format!("sluice-operator-{}", std::process::id()))]
     identity: String,
+    /// Let pipelines use secrets without the label `sluice.dev/use: pipelines`, too.
+    #[arg(long, env = "SLUICE_UNLABELLED_SECRETS")]
+    unlabelled_secrets: bool,
+    /// Images that pipelines may choose for their workers; a `*` at the end stands for any text, here and below.
+    #[arg(long, env = "SLUICE_ALLOW_IMAGES", value_delimiter = ',')]
+    allow_images: Vec<String>,
+    /// Priority classes that pipelines may choose.
+    #[arg(long, env = "SLUICE_ALLOW_PRIORITY_CLASSES", value_delimiter = ',')]
+    allow_priority_classes: Vec<String>,
+    /// Keys of annotations that pipelines may put on their workers' pods.
+    #[arg(long, env = "SLUICE_ALLOW_POD_ANNOTATIONS", value_delimiter = ',')]
+    allow_pod_annotations: Vec<String>,
+    /// Keys of annotations that pipelines may put on their workers' service account.
+    #[arg(long, env = "SLUICE_ALLOW_SERVICE_ACCOUNT_ANNOTATIONS", value_delimiter = ',')]
+    allow_service_account_annotations: Vec<String>,
     /// Where `/livez`, `/readyz` and `/metrics` listen.
     #[arg(long, env = "SLUICE_HTTP", default_value = "0.0.0.0:8080")]
     http: SocketAddr,
@@ -99,6 +114,13 @@ impl Arguments {
             defaults: Defaults {
                 worker_image: self.worker_image.clone().unwrap_or_default(),
                 pull_policy: self.worker_pull_policy.clone(),
+            },
+            policy: Policy {
+                unlabelled_secrets: self.unlabelled_secrets,
+                images: Allowed::new(self.allow_images.clone()),
+                priority_classes: Allowed::new(self.allow_priority_classes.clone()),
+                pod_annotations: Allowed::new(self.allow_pod_annotations.clone()),
+                service_account_annotations: Allowed::new(self.allow_service_account_annotations.clone()),
             },
             look_every: Duration::from_secs(self.look_every),
             look_soon: Duration::from_secs(self.look_soon),

@@ -17,6 +17,8 @@ pub const CONFIG: &str = "sluice.dev/config";
 pub const REVISION: &str = "sluice.dev/revision";
 /// Annotation of pods: digest of the secrets that they were given.
 pub const SECRETS: &str = "sluice.dev/secrets-digest";
+/// Label of secrets that pipelines may use.
+pub const USE: (&str, &str) = ("sluice.dev/use", "pipelines");
 /// Keeps a pipeline until what it created outside Kubernetes is deleted; only with `deletionPolicy: Delete`.
 pub const FINALIZER: &str = "sluice.dev/external";
 /// Owner of the fields that the operator sets.
@@ -39,4 +41,29 @@ pub fn config_map(pipeline: &str, digest: &str) -> String {
 /// Name of the claim of a pod.
 pub fn claim(pipeline: &str, ordinal: i32) -> String {
     format!("{VOLUME}-{pipeline}-{ordinal}")
+}
+
+/// Whether `text` is the name and an ordinal, as a stateful set names its pods.
+pub fn is_numbered(text: &str, name: &str) -> bool {
+    let ordinal = text.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+    ordinal.is_some_and(|ordinal| ordinal.parse::<u32>().is_ok_and(|number| number.to_string() == ordinal))
+}
+
+/// Whether `text` is the name of one of the pipeline's claims.
+pub fn is_claim(text: &str, pipeline: &str) -> bool {
+    is_numbered(text, &format!("{VOLUME}-{pipeline}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_a_stateful_set_are_known_from_others() {
+        assert!(is_numbered("a-0", "a") && is_numbered("a-12", "a") && is_claim("data-a-3", "a"));
+        for other in ["a", "a-", "a-01", "a-+1", "a--1", "a-x", "a-0-0", "b-0", "aa-0"] {
+            assert!(!is_numbered(other, "a"), "{other}");
+        }
+        assert!(!is_claim("a-3", "a") && !is_claim("data-a", "a"));
+    }
 }

@@ -18,6 +18,7 @@ mod delete;
 mod memory;
 pub mod observe;
 pub mod plan;
+mod policy;
 pub mod quantity;
 pub mod status;
 pub mod validate;
@@ -39,6 +40,7 @@ use crate::names::FINALIZER;
 use crate::world::{ClusterError, Object, World};
 
 pub use memory::Memory;
+pub use policy::{Allowed, Policy};
 
 /// Who a pipeline is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +65,8 @@ impl Identity {
 pub struct Settings {
     /// What objects are built with.
     pub defaults: Defaults,
+    /// What pipelines may use.
+    pub policy: Policy,
     /// Time between two looks at workers that run: their reports are news that no watch brings.
     pub look_every: Duration,
     /// Time to the next look while something is on its way; it grows the longer nothing changes.
@@ -95,8 +99,10 @@ pub async fn reconcile<W: World>(
     namespace: &str,
     name: &str,
 ) -> Result<Again, PassError> {
-    let Some(mut seen) = observe::cluster(world, &memory.asked, namespace, name).await? else { return Ok(None) };
-    let judged = validate::validate(&seen, &memory.compiler).await?;
+    let Some(mut seen) = observe::cluster(world, &settings.policy, &memory.asked, namespace, name).await? else {
+        return Ok(None);
+    };
+    let judged = validate::validate(&seen, settings, &memory.compiler).await?;
     if seen.object.is_terminating() {
         return Ok(delete::delete(world, settings, &seen, judged.as_ref().ok()).await?);
     }
@@ -112,8 +118,8 @@ pub async fn reconcile<W: World>(
             let picture = Picture { invalid: Some(&invalid), ..picture(&seen, &outside, now) };
             tell(world, &mut remembered, &picture, None).await?;
             memory.keep(&uid, remembered);
-            // An edit of the manifest is told by a watch, but not that a `ConfigMap` of the user's was made.
-            let polls = invalid.reason == Reason::ConfigMapMissing || runs(&seen);
+            // An edit of the manifest is told by a watch, but not one of a `ConfigMap` or a secret of the user's.
+            let polls = matches!(invalid.reason, Reason::ConfigMapMissing | Reason::NotAllowed) || runs(&seen);
             return Ok(Some(if polls { settings.look_every } else { settings.look_outside }));
         }
     };

@@ -6,6 +6,7 @@ use plan::{Outline, TopicPlan};
 use schemas::spec::{AnalyticsPipeline, AnalyticsPipelineSpec, DeletionPolicy, Workers};
 use schemas::status::Reason;
 
+use super::Settings;
 use super::observe::{self, Seen};
 use super::quantity::Bytes;
 use crate::compile::{CompileError, Compiler};
@@ -49,13 +50,27 @@ impl Invalid {
 ///
 /// # Errors
 /// The compiler cannot work now.
-pub async fn validate(seen: &Seen, compiler: &Compiler) -> Result<Result<Valid, Invalid>, CompileError> {
-    let manifest = match resolved(seen) {
+pub async fn validate(
+    seen: &Seen,
+    settings: &Settings,
+    compiler: &Compiler,
+) -> Result<Result<Valid, Invalid>, CompileError> {
+    let manifest = match allowed(seen, settings).and_then(|()| resolved(seen)) {
         Ok(manifest) => manifest,
         Err(invalid) => return Ok(Err(invalid)),
     };
     let verdict = compiler.compile(&manifest).await?;
     Ok(verdict.map_err(Invalid::spec).and_then(|plan| valid(seen, manifest, plan)))
+}
+
+/// Whether the pipeline asks for nothing that it may not have.
+fn allowed(seen: &Seen, settings: &Settings) -> Result<(), Invalid> {
+    let pipeline = seen.pipeline.as_ref().map_err(|error| Invalid::spec(error.clone()))?;
+    let secret = seen.secrets.forbidden().map(str::to_owned);
+    match secret.or_else(|| settings.policy.refuses(&pipeline.spec, &settings.defaults.worker_image)) {
+        Some(message) => Err(Invalid { reason: Reason::NotAllowed, message }),
+        None => Ok(()),
+    }
 }
 
 /// The manifest with its schema.

@@ -3,6 +3,7 @@
 //! A reconcile is generic over [`World`], so that a test can stop it before and after each single call. Kept true: no
 //! call of these traits does two writes, and every write can be done again without another effect.
 
+mod answer;
 mod cache;
 mod error;
 mod kafka;

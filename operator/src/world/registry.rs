@@ -12,10 +12,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::answer::{self, http_client, innermost};
 use super::{Registry, RegistryAccess, RegistryError, SubjectState};
 
 const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
-const CONNECT_WAIT: Duration = Duration::from_secs(2);
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// Pauses between questions to a registry that does not answer.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -104,9 +104,9 @@ impl ConfluentRegistry {
         }
         let answer = request.send().await.map_err(|error| failed(innermost(&error)))?;
         let status = answer.status();
-        let body = answer.text().await.map_err(|error| failed(innermost(&error)))?;
+        let body = answer::body(answer).await.map_err(failed)?;
         if status.is_success() {
-            return serde_json::from_str(&body)
+            return serde_json::from_slice(&body)
                 .map_err(|error| failed(format!("the answer is not a registry's: {error}")));
         }
         Err(refusal(access, status, &body))
@@ -114,13 +114,13 @@ impl ConfluentRegistry {
 }
 
 /// What an answer that is no success means.
-fn refusal(access: &RegistryAccess, status: StatusCode, body: &str) -> RegistryError {
+fn refusal(access: &RegistryAccess, status: StatusCode, body: &[u8]) -> RegistryError {
     let url = access.url.clone();
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
         return RegistryError::Authenticate { url, message: format!("answers {status}") };
     }
     let definite = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
-    match serde_json::from_str::<Refusal>(body) {
+    match serde_json::from_slice::<Refusal>(body) {
         Ok(Refusal { error_code: 409, message }) if definite => RegistryError::Incompatible { message },
         Ok(Refusal { error_code, message }) if definite => RegistryError::Refuse { code: error_code, message },
         Ok(Refusal { message, .. }) => RegistryError::Reach { url, message: format!("answers {status}: {message}") },
@@ -131,15 +131,6 @@ fn refusal(access: &RegistryAccess, status: StatusCode, body: &str) -> RegistryE
     }
 }
 
-/// The cause that says most: reqwest's own words hide it.
-pub(super) fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
-}
-
 /// Absent where the registry says that there is no such subject, version or schema, or no level of the subject's own.
 fn found<T>(answer: Result<T, RegistryError>) -> Result<Option<T>, RegistryError> {
     match answer {
@@ -147,11 +138,6 @@ fn found<T>(answer: Result<T, RegistryError>) -> Result<Option<T>, RegistryError
         Err(RegistryError::Refuse { code: 404 | 40400..=40499, .. }) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// A client whose connections fail soon.
-pub fn http_client() -> Client {
-    Client::builder().connect_timeout(CONNECT_WAIT).no_proxy().build().unwrap_or_default()
 }
 
 impl ConfluentRegistry {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::Client;
 use schemas::report::WorkerReport;
 
-use super::registry::{http_client, innermost};
+use super::answer::{self, http_client, innermost};
 use super::{UnreachableWorker, Workers};
 use crate::names::HTTP_PORT;
 
@@ -33,7 +33,8 @@ impl Default for WorkerHttp {
 impl Workers for WorkerHttp {
     async fn report(&self, pod_ip: &str) -> Result<WorkerReport, UnreachableWorker> {
         let answer = self.0.get(url(pod_ip, "status")).timeout(ANSWER_WAIT).send().await?;
-        Ok(answer.error_for_status()?.json().await?)
+        let body = answer::body(answer.error_for_status()?).await.map_err(|message| UnreachableWorker { message })?;
+        serde_json::from_slice(&body).map_err(|error| UnreachableWorker { message: error.to_string() })
     }
 
     async fn farewell(&self, pod_ip: &str) -> Result<(), UnreachableWorker> {

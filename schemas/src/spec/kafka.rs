@@ -70,10 +70,11 @@ pub struct Security {
     /// SASL mechanism. Needed with `SaslPlaintext` and `SaslSsl`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mechanism: Option<Mechanism>,
-    /// Secret with the keys `username` and `password`.
+    /// Secret with the keys `username` and `password`, and the label `sluice.dev/use: pipelines`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretRef>,
-    /// Secret key that holds the certificate authority in PEM. Absent: the system's authorities.
+    /// Secret key that holds the certificate authority in PEM; the secret has the label `sluice.dev/use: pipelines`. Absent: the system's
+    /// authorities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_secret_ref: Option<SecretKeyRef>,
 }
@@ -139,7 +140,7 @@ pub struct SchemaRegistry {
         rule("self.matches('^https?://[^/[:space:]][^[:space:]]*$')", "allowed is 'http://host:port' or 'https://…'"),
     ]))]
     pub url: String,
-    /// Secret with the keys `username` and `password` for basic authentication.
+    /// Secret with the keys `username` and `password` for basic authentication, and the label `sluice.dev/use: pipelines`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretRef>,
 }

@@ -70,6 +70,11 @@ words! {
         ///
         /// Create it in the pipeline's namespace with the keys that the message names.
         SecretMissing,
+        /// The pipeline names a secret, an image, a priority class or an annotation that this installation does not let
+        /// pipelines use.
+        ///
+        /// Label the secret as the message says, or ask whoever installed the operator.
+        NotAllowed,
         /// An object with the name of one that the operator must make exists and belongs to somebody else.
         ///
         /// Rename the pipeline, or remove the object.
@@ -328,6 +333,7 @@ impl Reason {
             | Self::InvalidSpec
             | Self::RevisionRequired
             | Self::ConfigMapMissing
+            | Self::NotAllowed
             | Self::SecretMissing
             | Self::NameConflict
             | Self::ApplyRefused

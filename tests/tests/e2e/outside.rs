@@ -83,6 +83,9 @@ fn credentials(world: &World) -> Result<()> {
     };
     secret("wrong")?;
     world.apply(&manifest)?;
+    let [_, _, message] = world.until_condition("Ready", "False", |reason, _| reason == "NotAllowed")?;
+    steps.done(&format!("told: {message}"));
+    world.kubectl(&["label", "secret", "kafka", "sluice.dev/use=pipelines"])?;
     let [_, _, message] =
         world.until_condition("Ready", "False", |reason, _| reason == "BrokerAuthenticationFailed")?;
     steps.done(&format!("told: {message}"));

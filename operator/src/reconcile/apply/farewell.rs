@@ -13,7 +13,11 @@ pub(super) async fn farewell<W: World>(world: &W, seen: &Seen, replicas: i32) {
     if replicas == 0 || now <= i64::from(replicas) {
         return;
     }
-    for pod in seen.pods.iter().filter(|pod| pod.running && ordinal(pod).is_some_and(|ordinal| ordinal >= replicas)) {
+    for pod in seen
+        .pods
+        .iter()
+        .filter(|pod| pod.running && pod.ours && ordinal(pod).is_some_and(|ordinal| ordinal >= replicas))
+    {
         let Some(ip) = &pod.ip else { continue };
         if let Err(error) = world.farewell(ip).await {
             tracing::info!(pod = pod.name(), %error, "could not be told that it is taken away: its session must end first");

@@ -28,7 +28,7 @@ pub fn stuck(seen: &Seen) -> Vec<&Pod> {
                 _
             ))
         );
-        troubled && !pod.ready && pod.template().is_some_and(|template| template != current)
+        troubled && pod.ours && !pod.ready && pod.template().is_some_and(|template| template != current)
     };
     seen.pods.iter().filter(is_stuck).collect()
 }

@@ -11,7 +11,9 @@ use schemas::spec::SourceSchema;
 use schemas::status::AnalyticsPipelineStatus;
 
 use super::Identity;
+use super::policy::Policy;
 use crate::api::AnalyticsPipeline;
+use crate::names;
 use crate::world::{ClusterError, Kind, Object, World};
 
 pub use outside::{LastLook, Outside, Subject, kafka_access, outside};
@@ -61,6 +63,7 @@ impl Seen {
 /// Reads the pipeline and everything in the cluster that it refers to or owns. `None`: there is no such pipeline.
 pub async fn cluster<W: World>(
     world: &W,
+    policy: &Policy,
     asked: &Asked,
     namespace: &str,
     name: &str,
@@ -73,14 +76,19 @@ pub async fn cluster<W: World>(
     let (schema, secrets) = match &pipeline {
         Ok(pipeline) => (
             schema(world, namespace, &pipeline.spec.source.schema).await?,
-            secrets::read(world, namespace, &pipeline.spec).await?,
+            secrets::read(world, policy, namespace, &pipeline.spec).await?,
         ),
         Err(_) => (Err(String::new()), Secrets::default()),
     };
     let service_monitors = world.serves(Kind::ServiceMonitor).await?;
     let children = children(world, &identity, service_monitors).await?;
-    let pods = world.labelled(Kind::Pod, namespace, name).await?.into_iter().map(Pod::of).collect();
-    let claims = world.labelled(Kind::Claim, namespace, name).await?.into_iter().map(Claim::of).collect();
+    let set = children.iter().find(|(kind, object)| *kind == Kind::StatefulSet && object.name() == name);
+    let set = set.map(|(_, set)| set.uid());
+    // A name that the stateful set would use matters to it, whoever took it. Any other is a stranger's.
+    let pods = world.labelled(Kind::Pod, namespace, name).await?.into_iter();
+    let pods = pods.filter(|pod| names::is_numbered(pod.name(), name)).map(|pod| Pod::of(pod, set)).collect();
+    let claims = world.labelled(Kind::Claim, namespace, name).await?.into_iter();
+    let claims = claims.filter(|claim| names::is_claim(claim.name(), name)).map(Claim::of).collect();
     let mut seen = Seen {
         object,
         identity,

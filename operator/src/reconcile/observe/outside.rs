@@ -3,7 +3,7 @@
 //! Kept true: one that is away hides nothing of the others. Topics and subjects that are as declared are looked at again only
 //! when that is due, or when a worker is in trouble; reports are read at every look.
 
-use futures::future::join_all;
+use futures::stream::{self, StreamExt as _};
 use schemas::report::WorkerReport;
 
 use super::{Pod, Secrets, Seen};
@@ -120,17 +120,21 @@ async fn ask_subject<W: World>(world: &W, (access, name, schema): &SubjectQuesti
     Ok(Subject { state, problems })
 }
 
-/// The reports of all pods whose container runs.
+/// Reports that are asked for at a time: each takes up to a MiB.
+const REPORTS_AT_ONCE: usize = 8;
+
+/// The reports of all pods of the stateful set whose container runs.
 async fn reports<W: World>(world: &W, pods: &[Pod]) -> Vec<(String, Option<WorkerReport>)> {
-    let running = pods.iter().filter(|pod| pod.running);
-    join_all(running.filter_map(|pod| Some((pod.name(), pod.ip.as_deref()?))).map(|(name, ip)| async move {
+    let running = pods.iter().filter(|pod| pod.running && pod.ours);
+    let running: Vec<_> = running.filter_map(|pod| Some((pod.name(), pod.ip.as_deref()?))).collect();
+    let reports = stream::iter(running).map(|(name, ip)| async move {
         let report = world.report(ip).await;
         if let Err(error) = &report {
             tracing::debug!(pod = name, %error, "no report");
         }
         (name.to_owned(), report.ok())
-    }))
-    .await
+    });
+    reports.buffered(REPORTS_AT_ONCE).collect().await
 }
 
 /// How Kafka is reached with the secrets' credentials.

@@ -11,6 +11,8 @@ use crate::world::Object;
 pub struct Pod {
     /// The object, to delete it by.
     pub object: Object,
+    /// Whether it is of the pipeline's stateful set, not somebody else's with the same labels and a name like its own.
+    pub ours: bool,
     /// Its IP, once it has one.
     pub ip: Option<String>,
     /// Whether it is ready.
@@ -26,10 +28,11 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// Reads a pod.
-    pub fn of(object: Object) -> Self {
+    /// Reads a pod; `set` is the uid of the stateful set.
+    pub fn of(object: Object, set: Option<&str>) -> Self {
         let container = object.0.pointer("/status/containerStatuses/0");
         Self {
+            ours: set.is_some_and(|set| object.is_controlled_by(set)),
             ip: object.text("/status/podIP").map(str::to_owned),
             ready: condition(&object, "Ready").is_some_and(|ready| ready["status"] == "True"),
             running: container.is_some_and(|container| container["state"].get("running").is_some()),
@@ -128,9 +131,8 @@ mod tests {
     use super::*;
 
     fn pod(status: &Value) -> Pod {
-        Pod::of(Object(
-            json!({"metadata": {"name": "a-0", "annotations": {"sluice.dev/revision": "2"}}, "status": status}),
-        ))
+        let metadata = json!({"name": "a-0", "annotations": {"sluice.dev/revision": "2"}});
+        Pod::of(Object(json!({"metadata": metadata, "status": status})), None)
     }
 
     fn container(state: &Value, last: &Value) -> Value {

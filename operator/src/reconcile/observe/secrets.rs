@@ -1,6 +1,6 @@
 //! The secrets that a manifest names: what is in them, and a digest that changes with it.
 //!
-//! Kept true: the digest can not be used to try passwords out. It is taken over the secret's uid too, which nobody can
+//! Kept true: a secret that pipelines may not use leaves no trace here. The digest can not be used to try passwords out. It is taken over the secret's uid too, which nobody can
 //! read who may not read the secret.
 
 use std::collections::BTreeMap;
@@ -9,6 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemas::spec::AnalyticsPipelineSpec;
 
+use crate::names::USE;
+use crate::reconcile::policy::Policy;
 use crate::world::{ClusterError, Kind, World};
 
 /// The secrets of a pipeline, by the path of the file that the workers find each value in.
@@ -17,6 +19,7 @@ pub struct Secrets {
     values: BTreeMap<&'static str, String>,
     missing_kafka: Option<String>,
     missing_registry: Option<String>,
+    forbidden: Option<String>,
     digest: String,
 }
 
@@ -77,6 +80,11 @@ impl Secrets {
         self.missing_registry.as_deref()
     }
 
+    /// Which of them pipelines may not use.
+    pub fn forbidden(&self) -> Option<&str> {
+        self.forbidden.as_deref()
+    }
+
     /// Digest of all, unless one is missing. Empty when the manifest names none.
     pub fn digest(&self) -> Option<&str> {
         (self.missing_kafka.is_none() && self.missing_registry.is_none()).then_some(self.digest.as_str())
@@ -86,6 +94,7 @@ impl Secrets {
 /// Reads all of them; what is missing is told, not an error.
 pub(super) async fn read<W: World>(
     world: &W,
+    policy: &Policy,
     namespace: &str,
     spec: &AnalyticsPipelineSpec,
 ) -> Result<Secrets, ClusterError> {
@@ -93,6 +102,16 @@ pub(super) async fn read<W: World>(
     let mut hash = blake3::Hasher::new();
     for source in sources(spec) {
         let found = world.get(Kind::Secret, namespace, &source.secret).await?;
+        if let Some(found) = &found
+            && !policy.lets_use(found.label(USE.0))
+        {
+            let (key, value) = USE;
+            let words = format!(
+                "secret '{}' lacks the label '{key}: {value}'; without it no pipeline may use it",
+                source.secret
+            );
+            return Ok(Secrets { forbidden: Some(words), ..Secrets::default() });
+        }
         let mut missing = None;
         for (key, path) in &source.items {
             let value = found.as_ref().and_then(|found| found.0["data"].get(key)?.as_str().map(str::to_owned));

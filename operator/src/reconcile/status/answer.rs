@@ -42,6 +42,7 @@ pub fn needs_a_person(reason: Reason) -> bool {
         Reason::InvalidSpec
             | Reason::RevisionRequired
             | Reason::ConfigMapMissing
+            | Reason::NotAllowed
             | Reason::SecretMissing
             | Reason::NameConflict
             | Reason::ApplyRefused

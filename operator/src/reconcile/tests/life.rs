@@ -357,7 +357,7 @@ fn a_missing_secret_is_named_and_holds_up_the_rest_as_little_as_can_be() {
     assert_eq!(world.condition("TopicsReady"), "False SecretMissing: secret 'kafka-user' does not exist");
     assert!(world.condition("SchemaReady").starts_with("True"));
     // base64 of "u" and "p".
-    let secret = json!({"metadata": {"name": "kafka-user", "namespace": "team", "uid": "s-1"}, "data": {"username": "dQ==", "password": "cA=="}});
+    let secret = json!({"metadata": {"name": "kafka-user", "namespace": "team", "uid": "s-1", "labels": {"sluice.dev/use": "pipelines"}}, "data": {"username": "dQ==", "password": "cA=="}});
     world.lock().objects.insert((Kind::Secret, "kafka-user".to_owned()), secret);
     converge(&world);
     assert!(world.condition("TopicsReady").starts_with("True"));

@@ -3,6 +3,7 @@
 mod crash;
 mod life;
 mod looks;
+mod rights;
 mod template;
 mod world;
 
@@ -14,12 +15,18 @@ use serde_json::{Value, json};
 
 use self::world::{Crashing, MemoryWorld};
 use super::build::Defaults;
-use super::{Memory, Settings, reconcile};
+use super::{Allowed, Memory, Policy, Settings, reconcile};
 use crate::compile::Compiler;
 
 fn settings() -> Settings {
     Settings {
         defaults: Defaults { worker_image: "worker:1".to_owned(), pull_policy: None },
+        policy: Policy {
+            images: Allowed::new(vec!["worker:*".to_owned()]),
+            priority_classes: Allowed::new(vec!["high".to_owned()]),
+            pod_annotations: Allowed::new(vec!["note".to_owned()]),
+            ..Policy::default()
+        },
         look_every: Duration::from_secs(15),
         look_soon: Duration::from_secs(3),
         look_outside: Duration::from_mins(1),

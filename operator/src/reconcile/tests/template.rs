@@ -43,7 +43,7 @@ fn template(pipeline: Value) -> Value {
     ] {
         // base64 of "u".
         let data: serde_json::Map<_, _> = keys.iter().map(|key| ((*key).to_owned(), json!("dQ=="))).collect();
-        let secret = json!({"metadata": {"name": name, "namespace": "team", "uid": name}, "data": data});
+        let secret = json!({"metadata": {"name": name, "namespace": "team", "uid": name, "labels": {"sluice.dev/use": "pipelines"}}, "data": data});
         world.lock().objects.insert((Kind::Secret, name.to_owned()), secret);
     }
     converge(&world);

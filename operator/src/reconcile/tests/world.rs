@@ -36,6 +36,8 @@ pub(super) struct State {
     pub(super) later: i64,
     /// How often topics and the subject were looked at.
     pub(super) looks: (u32, u32),
+    /// IPs of the pods that were asked for their report.
+    pub(super) asked: Vec<String>,
     writes: Vec<String>,
     made: u64,
 }
@@ -186,7 +188,8 @@ impl State {
                 json!({"podIP": format!("10.0.0.{ordinal}"), "conditions": [{"type": "Ready", "status": "True"}],
                     "containerStatuses": [{"ready": true, "state": {"running": {}}, "lastState": {}}]})
             };
-            let pod = json!({"metadata": {"name": name, "namespace": "team", "uid": format!("pod-{ordinal}-{revision}"), "labels": labels,
+            let owners = json!([{"kind": "StatefulSet", "uid": set["metadata"]["uid"], "controller": true}]);
+            let pod = json!({"metadata": {"name": name, "ownerReferences": owners, "namespace": "team", "uid": format!("pod-{ordinal}-{revision}"), "labels": labels,
                 "annotations": template["metadata"]["annotations"]}, "status": status});
             self.objects.insert((Kind::Pod, name), pod);
             let claim = names::claim("revenue-5m", ordinal as i32);
@@ -386,7 +389,8 @@ impl Registry for MemoryWorld {
 
 impl Workers for MemoryWorld {
     async fn report(&self, pod_ip: &str) -> Result<WorkerReport, UnreachableWorker> {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.asked.push(pod_ip.to_owned());
         let partitions = state.topics.get("sales.events.v1").map_or(0, |topic| topic.partitions) as i32;
         let pods = state.objects.keys().filter(|(kind, _)| *kind == Kind::Pod).count() as i32;
         let ordinal: i32 = pod_ip.rsplit('.').next().and_then(|text| text.parse().ok()).unwrap_or_default();

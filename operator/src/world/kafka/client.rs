@@ -101,6 +101,8 @@ impl Client {
             config.set(key, value);
         }
         config.set("bootstrap.servers", &access.bootstrap).set("client.id", "sluice-operator");
+        // The list of all topics of a large cluster fits; a stranger's endless answer does not.
+        config.set("receive.message.max.bytes", "16777216").set("fetch.max.bytes", "1048576");
         config.set("reconnect.backoff.max.ms", "2000").set("socket.timeout.ms", "5000");
         // The administrator's client is no consumer, but must not warn about a consumer's properties either.
         config.set_log_level(RDKafkaLogLevel::Info);

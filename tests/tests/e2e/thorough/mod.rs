@@ -2,6 +2,7 @@
 
 mod changes;
 mod documented;
+mod hostile;
 mod kills;
 mod meaning;
 mod registry;
