@@ -97,5 +97,7 @@ fn program(input: &DataType, output: &DataType, with_sum: bool) -> Program {
         batch: BatchCut { interval: 1000, max_records: i64::MAX, samples: 0 },
         outputs: 1,
         late_to_dead_letter: true,
+        ignore_nulls: false,
+        guard: None,
     }
 }

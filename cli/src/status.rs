@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 use plan::{Plan, ThresholdPlan};
-use schemas::report::{Ledger, QualityReport, QualityState, WorkerReport};
+use schemas::report::{Ledger, QualityReport, QualityState, RefusalReport, ValuelessReport, WorkerReport};
 use schemas::status::Reason;
 use thiserror::Error;
 
 use crate::dev::figures::grouped;
+use crate::dev::refusals;
 use crate::generate::iso;
 use crate::observe::{ObserveError, PartitionView, View, WorkerArgs, observe};
 use crate::pipeline_at::{LoadError, PipelineArgs};
@@ -70,6 +71,19 @@ fn tell(plan: &Plan, view: &View, out: &mut dyn Write) -> io::Result<()> {
     }
     if let Some(quality) = &view.quality {
         writeln!(out, "\n{}", rules(plan, quality))?;
+        write!(out, "{}", left_out(quality))?;
+        if !quality.refusals.is_empty() {
+            writeln!(
+                out,
+                "\nrefused, into the dead letters, in the batches above\n{}",
+                refusals::words(&quality.refusals).trim_end()
+            )?;
+        }
+    }
+    let open: Vec<RefusalReport> =
+        view.workers.iter().flat_map(|report| &report.partitions).flat_map(|of| of.refusals.clone()).collect();
+    if !open.is_empty() {
+        writeln!(out, "\nrefused in the batches that are open\n{}", refusals::words(&open).trim_end())?;
     }
     if !view.workers.is_empty() {
         writeln!(out, "\n{}", ledger(view))?;
@@ -202,15 +216,28 @@ fn rules(plan: &Plan, quality: &QualityReport) -> Table {
     table
 }
 
+/// What had no usable value for some record; empty when nothing is.
+fn left_out(quality: &QualityReport) -> String {
+    if quality.valueless.is_empty() {
+        return String::new();
+    }
+    let mut table = table(&["LEFT OUT BY", "NAME", "NO VALUE", "NOT FINITE"], &[2, 3]);
+    for ValuelessReport { kind, name, no_value, not_finite } in &quality.valueless {
+        table.add_row([kind.clone(), name.clone(), grouped(no_value), grouped(not_finite)]);
+    }
+    format!("\n{table}\n")
+}
+
 /// What the workers have judged since they took their partitions up.
 fn ledger(view: &View) -> Table {
-    let names = ["WORKER", "CONSUMED", "COUNTED", "DUPLICATE", "LATE", "FILTERED", "INVALID", "UNDECODABLE"];
-    let mut table = table(&names, &[1, 2, 3, 4, 5, 6, 7]);
+    let names = ["WORKER", "CONSUMED", "COUNTED", "DUPLICATE", "LATE", "FILTERED", "INVALID", "UNDECODABLE", "IGNORED"];
+    let mut table = table(&names, &[1, 2, 3, 4, 5, 6, 7, 8]);
     for report in &view.workers {
         let mut sum = Ledger::default();
         report.partitions.iter().for_each(|partition| sum.add(&partition.ledger));
-        let counts = [sum.consumed, sum.counted, sum.duplicate, sum.late, sum.filtered, sum.invalid, sum.undecodable]
-            .map(grouped);
+        let refused = [sum.invalid, sum.undecodable, sum.ignored];
+        let counts = [sum.consumed, sum.counted, sum.duplicate, sum.late, sum.filtered].into_iter().chain(refused);
+        let counts = counts.map(grouped);
         table.add_row(std::iter::once(report.worker.clone()).chain(counts));
     }
     table

@@ -74,7 +74,7 @@ fn said_as(emission: Emission) -> Record {
     let content = match emission {
         Emission::Partial(partial) => partial_content(&partial).expect("the rows are written"),
         Emission::Seal(seal) => Content::Seal(seal_body(&seal, 0)),
-        Emission::Report(report) => Content::Report(report_body(&report, &REVENUE.plan)),
+        Emission::Report(report) => Content::Report(report_body(&report, &REVENUE.plan, &REVENUE.program)),
     };
     Record { from: Sender { partition: 0, incarnation: 1, revision: 1 }, content }
 }

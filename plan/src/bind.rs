@@ -65,6 +65,7 @@ fn source(judged: &Judged, spec: &AnalyticsPipelineSpec) -> SourcePlan {
         compatibility: spec.source.schema.compatibility,
         isolation: spec.source.isolation,
         on_data_loss: spec.source.on_data_loss,
+        null_values: spec.source.null_values,
     }
 }
 
@@ -155,8 +156,9 @@ impl Columns {
         let missing = || Problem::new(codes::SQL_TYPE, path.clone(), "a field that it reads is not decoded");
         let value = lowered.physical(&self.arrow).ok_or_else(missing)?;
         let is_float = |column: &usize| self.arrow.field(*column).data_type().is_floating();
-        let floats = self.indices(&lowered.columns).into_iter().filter(is_float).collect();
-        Ok(ComputedPlan { no_value: value.no_value(), value, floats })
+        let columns = self.indices(&lowered.columns);
+        let floats = columns.iter().copied().filter(is_float).collect();
+        Ok(ComputedPlan { no_value: value.no_value(), value, columns, floats })
     }
 }
 

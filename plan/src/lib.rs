@@ -31,7 +31,7 @@ pub use login::Login;
 pub use names::{nearest, quoted, suggest};
 pub use outline::Outline;
 pub use problem::{Path, Problem, Problems, Segment, codes};
-pub use schemas::spec::{Compatibility, Isolation, LatePolicy, OnCritical, OnDataLoss, OnViolation};
+pub use schemas::spec::{Compatibility, Isolation, LatePolicy, NullValues, OnCritical, OnDataLoss, OnViolation};
 pub use shape::{
     Aggregate, BatchPlan, ComputedPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, ReportsPlan, RuleCheck,
     RulePlan, SinkLocation, SinkPlan, SourcePlan, ThresholdPlan, ThresholdsPlan, TopicPlan, VolumePlan, WindowPlan,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, SchemaRef};
 use datafusion_physical_expr::PhysicalExpr;
-use schemas::spec::{Compatibility, Isolation, LatePolicy, OnCritical, OnDataLoss, OnViolation, Resources};
+use schemas::spec::{Compatibility, Isolation, LatePolicy, NullValues, OnCritical, OnDataLoss, OnViolation, Resources};
 use serde::{Deserialize, Serialize};
 
 use crate::login::Login;
@@ -104,7 +104,9 @@ pub struct ComputedPlan {
     /// Boolean, to be asked over rows whose value is null: true where it is null because it cannot be computed, not because
     /// something that it reads is null. Absent where it can always be computed.
     pub no_value: Option<Arc<dyn PhysicalExpr>>,
-    /// Columns of the Arrow schema that it reads and that are Float32 or Float64, ascending.
+    /// Columns of the Arrow schema that it reads, ascending.
+    pub columns: Vec<usize>,
+    /// Those of them that are Float32 or Float64.
     pub floats: Vec<usize>,
 }
 
@@ -132,6 +134,8 @@ pub struct SourcePlan {
     pub isolation: Isolation,
     /// What to do when needed records are gone from the topic.
     pub on_data_loss: OnDataLoss,
+    /// What becomes of records without a value.
+    pub null_values: NullValues,
 }
 
 /// A topic as it should be.

@@ -67,6 +67,12 @@ pub struct PartitionReport {
     pub windows: Vec<WindowReport>,
     /// Records judged since this worker took the partition up.
     pub ledger: Ledger,
+    /// The record before which it stands still until a person decides; the troubles say why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_before: Option<i64>,
+    /// Why records of the batch that is open went to the dead letters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<RefusalReport>,
     /// What its log had lost when it was needed, the oldest first; the pipeline went on without (`source.onDataLoss: Continue`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<LossReport>,
@@ -156,13 +162,17 @@ pub struct Ledger {
     pub invalid: u64,
     /// Can not be decoded.
     pub undecodable: u64,
+    /// Have no value, and are ignored (`source.nullValues: Ignore`).
+    #[serde(default)]
+    pub ignored: u64,
 }
 
 impl Ledger {
     /// Whether every consumed record has exactly one verdict.
     pub fn balances(&self) -> bool {
-        let verdicts = [self.counted, self.duplicate, self.late, self.filtered, self.invalid, self.undecodable];
-        verdicts.iter().sum::<u64>() == self.consumed
+        let refused = [self.invalid, self.undecodable, self.ignored];
+        let verdicts = [self.counted, self.duplicate, self.late, self.filtered].into_iter().chain(refused);
+        verdicts.sum::<u64>() == self.consumed
     }
 
     /// Adds all of `other`.
@@ -174,7 +184,45 @@ impl Ledger {
         self.filtered += other.filtered;
         self.invalid += other.invalid;
         self.undecodable += other.undecodable;
+        self.ignored += other.ignored;
     }
+
+    /// The records that are not ignored.
+    pub fn records(&self) -> u64 {
+        self.consumed - self.ignored
+    }
+}
+
+/// Records that went to the dead letters for one kind of reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusalReport {
+    /// `Undecodable`, `Invalid` or `Late`.
+    pub verdict: String,
+    /// The rule that was broken, or a stable word for what cannot be decoded; `late` for late records.
+    pub reason: String,
+    /// How many.
+    pub records: u64,
+    /// Partition of the first of them.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its dead letter's message, cut.
+    pub message: String,
+}
+
+/// The filter, a rule, a group or a measure that had no usable value for some records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ValuelessReport {
+    /// `rule`, `filter`, `group` or `measure`.
+    pub kind: String,
+    /// The name of the rule or the column; `filter` for the filter.
+    pub name: String,
+    /// Records for which it cannot be computed.
+    pub no_value: u64,
+    /// Records whose value, or a floating-point field that was read, is NaN or infinite.
+    pub not_finite: u64,
 }
 
 /// One partition of the partials topic.
@@ -284,6 +332,12 @@ pub struct QualityReport {
     pub overall: QualityStanding,
     /// The rules, in the manifest's order.
     pub rules: Vec<RuleStanding>,
+    /// Why records in the span went to the dead letters, the commonest reason first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<RefusalReport>,
+    /// Rules, filter, groups and measures that had no usable value for some records in the span.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub valueless: Vec<ValuelessReport>,
     /// The batch in the span with the most violations of the whole or of one rule; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst_batch: Option<WorstBatch>,
@@ -346,4 +400,23 @@ pub struct Trouble {
     pub message: String,
     /// Since when.
     pub since: i64,
+}
+
+impl Trouble {
+    /// Whether it goes away only when a person acts, as far as records that are in the log already are concerned.
+    pub fn needs_a_person(&self) -> bool {
+        let reasons = [
+            "StoppedByRule",
+            "DeadLetterRunaway",
+            "QualitySuspended",
+            "OutputHeld",
+            "SourceDataLost",
+            "TopicRecreated",
+            "UnknownPartition",
+            "UnknownMeaning",
+            "NewerMeaning",
+            "Divergence",
+        ];
+        reasons.contains(&self.reason.as_str())
+    }
 }

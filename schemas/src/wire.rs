@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
-use crate::report::Ledger;
+use crate::report::{Ledger, RefusalReport};
 
 /// The version that this code writes, and the only one that it reads.
 pub const VERSION: u8 = 1;
@@ -139,8 +139,40 @@ pub struct BatchBody {
     pub rules: Vec<RuleBody>,
     /// Latency histogram: (bucket, count).
     pub latency: Vec<(usize, u64)>,
-    /// Records that broke a rule.
+    /// The filter, groups and measures that had no usable value for some record.
+    pub expressions: Vec<ExpressionBody>,
+    /// Why records went to the dead letters.
+    pub refusals: Vec<RefusalBody>,
+    /// Records that broke a rule, or for which an expression has no value.
     pub samples: Vec<SampleBody>,
+}
+
+/// An expression that had no usable value for some record although nothing that it reads is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpressionBody {
+    /// `filter`, `group` or `measure`.
+    pub kind: String,
+    /// The column's name; `filter` for the filter.
+    pub name: String,
+    /// Records for which it cannot be computed.
+    pub no_value: u64,
+    /// Records whose value, or a floating-point field that was read, is NaN or infinite.
+    pub not_finite: u64,
+}
+
+/// Records that went to the dead letters for one kind of reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalBody {
+    /// `Undecodable`, `Invalid` or `Late`, as in the dead letter.
+    pub verdict: String,
+    /// The rule that was broken, or a stable word for what cannot be decoded; `late` for late records.
+    pub reason: String,
+    /// How many.
+    pub records: u64,
+    /// The first of them.
+    pub offset: i64,
+    /// Its dead letter's message, cut.
+    pub message: String,
 }
 
 /// How a batch stands to one rule.
@@ -156,18 +188,26 @@ pub struct RuleBody {
     pub violations: u64,
     /// Records for which it said nothing.
     pub skipped: u64,
+    /// Those of them for which it cannot be computed.
+    pub no_value: u64,
+    /// Those of them where a floating-point field that it reads is NaN or infinite.
+    pub not_finite: u64,
 }
 
-/// A record that broke a rule.
+/// A record that broke a rule, or for which an expression has no value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SampleBody {
-    /// The rule's name.
-    pub rule: String,
+    /// `rule`, `filter`, `group` or `measure`.
+    pub kind: String,
+    /// The name of the rule or the column; `filter` for the filter.
+    pub name: String,
+    /// `violation`, `no-value` or `not-finite`.
+    pub why: String,
     /// The record.
     pub offset: i64,
     /// Its event id.
     pub event_id: Option<String>,
-    /// The fields that the rule is about.
+    /// The fields that the rule or the expression is about.
     pub field: Option<String>,
     /// Their values; redacted ones say so.
     pub value: Option<String>,
@@ -220,6 +260,14 @@ struct Header<T> {
 
 #[derive(Serialize, Deserialize)]
 struct Nothing {}
+
+impl RefusalBody {
+    /// As a report of `partition`.
+    pub fn report(self, partition: i32) -> RefusalReport {
+        let Self { verdict, reason, records, offset, message } = self;
+        RefusalReport { verdict, reason, records, partition, offset, message }
+    }
+}
 
 impl Content {
     /// The kind's name, for the header.

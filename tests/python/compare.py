@@ -69,7 +69,7 @@ def ledgers_of_store(folder):
     for file in files:
         partition = re.search(r"batch_id=(\d+)-\d+", file)[1]
         for row in pq.ParquetFile(file).read().to_pylist():
-            if row["rule"] is None:
+            if row["kind"] == "batch":
                 counts[partition].update({verdict: row[verdict] for verdict in VERDICTS})
             else:
                 violations[row["rule"]] += row["violations"]

@@ -163,8 +163,8 @@ fn ledgers(batch: &RecordBatch) -> impl Iterator<Item = (u32, Counts)> + '_ {
         .column_by_name("partition")
         .expect("a report has a partition")
         .as_primitive::<arrow::datatypes::Int32Type>();
-    let rules = batch.column_by_name("rule").expect("a report has a rule column");
-    (0..batch.num_rows()).filter(|row| rules.is_null(*row)).map(move |row| {
+    let kinds = batch.column_by_name("kind").expect("a report has a kind column").as_string::<i32>();
+    (0..batch.num_rows()).filter(|row| kinds.value(*row) == "batch").map(move |row| {
         let counts = Counts {
             consumed: number("consumed", row),
             counted: number("counted", row),
@@ -173,6 +173,7 @@ fn ledgers(batch: &RecordBatch) -> impl Iterator<Item = (u32, Counts)> + '_ {
             filtered: number("filtered", row),
             invalid: number("invalid", row),
             undecodable: number("undecodable", row),
+            ignored: number("ignored", row),
         };
         (partitions.value(row) as u32, counts)
     })
@@ -190,6 +191,7 @@ pub fn ledger(data: &Path) -> Result<Counts> {
             all.filtered += counts.filtered;
             all.invalid += counts.invalid;
             all.undecodable += counts.undecodable;
+            all.ignored += counts.ignored;
         }
     }
     Ok(all)

@@ -259,9 +259,9 @@ fn partials_of_version_1_are_read_and_written() -> Result<()> {
         let (name, content) = match &emission {
             Emission::Partial(partial) => (format!("partial-{}", kinds[0]), partial_content(partial)?),
             Emission::Seal(seal) => (format!("seal-{}", kinds[1]), Content::Seal(seal_body(seal, 0))),
-            Emission::Report(report) => {
-                (format!("report-{}", kinds[2]), { Content::Report(report_body(report, &domain.plan)) })
-            }
+            Emission::Report(report) => (format!("report-{}", kinds[2]), {
+                Content::Report(report_body(report, &domain.plan, &domain.program))
+            }),
         };
         kinds[usize::from(!matches!(emission, Emission::Partial(_)))
             + usize::from(matches!(emission, Emission::Report(_)))] += 1;

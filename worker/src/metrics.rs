@@ -100,6 +100,7 @@ fn partitions(registry: &mut Registry, partitions: &[PartitionReport]) {
             ("filtered", ledger.filtered),
             ("invalid", ledger.invalid),
             ("undecodable", ledger.undecodable),
+            ("ignored", ledger.ignored),
         ];
         for (verdict, count) in verdicts {
             records.get_or_create(&OfVerdict { partition: partition.partition, verdict }).inc_by(count);

@@ -1,8 +1,10 @@
 //! From the plan, which speaks of manifests, to the core's program, which speaks of columns.
 
 use arrow::datatypes::DataType;
-use plan::{Aggregate, ComputedPlan, LatePolicy, OnViolation, Plan, RuleCheck};
-use stream_core::{BatchCut, Check, Computed, Consequence, Function, Group, Measure, Program, Rule, Volume, Windows};
+use plan::{Aggregate, ComputedPlan, LatePolicy, NullValues, OnViolation, Plan, RuleCheck};
+use stream_core::{
+    BatchCut, Check, Computed, Consequence, Function, Group, Guard, Measure, Program, Rule, Volume, Windows,
+};
 
 /// The program of `plan`.
 pub fn program(plan: &Plan) -> Program {
@@ -25,11 +27,14 @@ pub fn program(plan: &Plan) -> Program {
         },
         outputs: plan.partials_partitions,
         late_to_dead_letter: plan.late == LatePolicy::DeadLetter,
+        ignore_nulls: plan.source.null_values == NullValues::Ignore,
+        guard: Some(Guard { most: plan.dead_letter_max_share, at_least: plan.thresholds.min_records.max(1) }),
     }
 }
 
-fn computed(ComputedPlan { value, no_value, floats }: &ComputedPlan) -> Computed {
-    Computed { value: value.clone(), no_value: no_value.clone(), floats: floats.clone() }
+fn computed(ComputedPlan { value, no_value, columns, floats }: &ComputedPlan) -> Computed {
+    let (columns, floats) = (columns.clone(), floats.clone());
+    Computed { value: value.clone(), no_value: no_value.clone(), columns, floats }
 }
 
 fn rule(rule: &plan::RulePlan) -> Rule {

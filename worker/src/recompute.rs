@@ -102,7 +102,9 @@ impl<S: WriterSchemas + Clone> Recompute<S> {
         schemas: &S,
         known: BTreeMap<i32, Known>,
     ) -> Result<Self, RecomputeError> {
-        let (program, topology) = (Arc::new(program(plan)), topology(plan, epochs));
+        // What once was read is read to its end.
+        let program = Arc::new(Program { guard: None, ..program(plan) });
+        let topology = topology(plan, epochs);
         let mut partitions = BTreeMap::new();
         for (partition, known) in known {
             let joins = topology.joins(Partition(partition));

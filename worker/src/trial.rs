@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use plan::Plan;
 use schemas::report::Ledger;
-use schemas::wire::{RuleBody, SampleBody};
-use stream_core::{Emission, Emissions, EventTime, Fetch, Lane, Offset, Point, Program, Progress};
+use schemas::wire::{ExpressionBody, RuleBody, SampleBody};
+use stream_core::{Cause, Emission, Emissions, EventTime, Fetch, Halt, Lane, Offset, Point, Program, Progress};
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -48,7 +48,9 @@ pub struct Findings {
     pub ledger: Ledger,
     /// Per rule, in the manifest's order.
     pub rules: Vec<RuleBody>,
-    /// Examples of violations.
+    /// The filter, groups and measures that would have no usable value for some record.
+    pub expressions: Vec<ExpressionBody>,
+    /// Examples of violations, and of records for which there is no value.
     pub samples: Vec<Sampled>,
     /// The records that would be refused.
     pub objections: Vec<Objection>,
@@ -96,7 +98,8 @@ impl<S: WriterSchemas> Trial<S> {
         first: i64,
         watermark: Option<i64>,
     ) -> Result<Self, TrialError> {
-        let program = Arc::new(program(plan));
+        // However bad the records are, all of them are judged.
+        let program = Arc::new(Program { guard: None, ..program(plan) });
         let watermark = watermark.map_or(EventTime::NEVER, EventTime);
         let start = Progress::start(Offset(first));
         let progress = Progress { anchor: Point { watermark, ..start.anchor }, watermark, ..start };
@@ -143,16 +146,16 @@ impl<S: WriterSchemas> Trial<S> {
             self.findings.objections.push(Objection { offset: refused.offset.0, reason, rule, message });
         }
         let reports = emissions.items.iter().filter_map(|item| match item {
-            Emission::Report(report) => Some(report_body(report, &self.plan)),
+            Emission::Report(report) => Some(report_body(report, &self.plan, &self.program)),
             _ => None,
         });
         for report in reports {
             let sampled = |sample| Sampled { partition: self.partition, sample };
-            self.findings.add(report.rules, report.samples.into_iter().map(sampled));
+            self.findings.add(report.rules, report.expressions, report.samples.into_iter().map(sampled));
         }
-        if let Some(halt) = emissions.halt {
-            let rule = self.program.rules[halt.rule].name.clone();
-            self.findings.stopped = Some(Stopped { partition: self.partition, offset: halt.offset.0, rule });
+        if let Some(Halt { offset, cause: Cause::Rule(rule) }) = emissions.halt {
+            let rule = self.program.rules[rule].name.clone();
+            self.findings.stopped = Some(Stopped { partition: self.partition, offset: offset.0, rule });
         }
     }
 }
@@ -161,12 +164,17 @@ impl Findings {
     /// Adds what was found on another partition.
     pub fn merge(&mut self, other: Self) {
         self.ledger.add(&other.ledger);
-        self.add(other.rules, other.samples);
+        self.add(other.rules, other.expressions, other.samples);
         self.objections.extend(other.objections);
         self.stopped = self.stopped.take().or(other.stopped);
     }
 
-    fn add(&mut self, rules: Vec<RuleBody>, samples: impl IntoIterator<Item = Sampled>) {
+    fn add(
+        &mut self,
+        rules: Vec<RuleBody>,
+        expressions: Vec<ExpressionBody>,
+        samples: impl IntoIterator<Item = Sampled>,
+    ) {
         if self.rules.is_empty() {
             self.rules = rules;
         } else {
@@ -174,6 +182,17 @@ impl Findings {
                 mine.evaluated += more.evaluated;
                 mine.violations += more.violations;
                 mine.skipped += more.skipped;
+                mine.no_value += more.no_value;
+                mine.not_finite += more.not_finite;
+            }
+        }
+        for more in expressions {
+            match self.expressions.iter_mut().find(|mine| (&mine.kind, &mine.name) == (&more.kind, &more.name)) {
+                Some(mine) => {
+                    mine.no_value += more.no_value;
+                    mine.not_finite += more.not_finite;
+                }
+                None => self.expressions.push(more),
             }
         }
         self.samples.extend(samples);
@@ -185,8 +204,9 @@ impl Findings {
         let mut groups: BTreeMap<(usize, i32), BTreeMap<u128, &Sampled>> = BTreeMap::new();
         for sampled in &self.samples {
             let Sampled { partition, sample } = sampled;
-            let rule = self.rules.iter().position(|rule| rule.name == sample.rule).unwrap_or(self.rules.len());
-            let drawn = format!("{partition} {} {} {:?}", sample.offset, sample.rule, sample.field);
+            let is_of = |rule: &RuleBody| sample.kind == "rule" && rule.name == sample.name;
+            let rule = self.rules.iter().position(is_of).unwrap_or(self.rules.len());
+            let drawn = format!("{partition} {} {} {:?}", sample.offset, sample.name, sample.field);
             groups.entry((rule, *partition)).or_default().insert(xxh3_128(drawn.as_bytes()), sampled);
         }
         // Of each rule the first of every partition, then the second; of these the first of every rule, then the second.
@@ -227,10 +247,20 @@ mod tests {
             evaluated: 0,
             violations: 0,
             skipped: 0,
+            no_value: 0,
+            not_finite: 0,
         };
         let example = |rule: &str, partition: i32, offset: i64| Sampled {
             partition,
-            sample: SampleBody { rule: rule.to_owned(), offset, event_id: None, field: None, value: None },
+            sample: SampleBody {
+                kind: "rule".to_owned(),
+                name: rule.to_owned(),
+                why: "violation".to_owned(),
+                offset,
+                event_id: None,
+                field: None,
+                value: None,
+            },
         };
         let all = |rule: &'static str, partition: i32, count: i64| {
             (0..count).map(move |offset| example(rule, partition, offset))
@@ -243,7 +273,7 @@ mod tests {
         let shown = |most: usize| {
             let mut counts: BTreeMap<(&str, i32), usize> = BTreeMap::new();
             for Sampled { partition, sample } in findings.examples(most) {
-                *counts.entry((&sample.rule, *partition)).or_default() += 1;
+                *counts.entry((&sample.name, *partition)).or_default() += 1;
             }
             counts
                 .into_iter()

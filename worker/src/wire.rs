@@ -3,13 +3,18 @@
 use arrow::error::ArrowError;
 use arrow::ipc::writer::StreamWriter;
 use schemas::report::{Ledger, LossReport};
-use schemas::wire::{BatchBody, ClosedBody, Content, LossBody, PartialHeader, RuleBody, SampleBody, SealBody};
+use schemas::wire::{
+    BatchBody, ClosedBody, Content, ExpressionBody, LossBody, PartialHeader, RefusalBody, RuleBody, SampleBody,
+    SealBody,
+};
 use stream_core::{
-    BatchReport, ClosedWindow, Digest, EventTime, Loss, Offset, Partial, Program, Seal, Verdict, Verdicts, Window,
+    BatchReport, ClosedWindow, Digest, EventTime, Loss, Offset, Partial, Program, Reason, Refusal, Seal, Subject,
+    Valueless, Verdict, Verdicts, Why, Window,
 };
 use thiserror::Error;
 
 use crate::arrow_stream;
+use crate::ingest::words;
 
 /// A record of the partials topic that does not fit this pipeline. Nobody can mend it but the one who wrote it.
 #[derive(Debug, Error)]
@@ -150,22 +155,42 @@ pub fn loss_report(loss: &Loss) -> LossReport {
     }
 }
 
-/// A batch report as a record's content; the rules' names and fingerprints come from the plan.
-pub fn report_body(report: &BatchReport, plan: &plan::Plan) -> BatchBody {
-    let rules = plan.rules.iter().zip(&report.rules).map(|(rule, counts)| RuleBody {
+/// Most characters of a dead letter's message in a report.
+const MOST_OF_A_MESSAGE: usize = 256;
+
+/// A batch report as a record's content; the rules' names and fingerprints come from the plan, whose program is `program`.
+pub fn report_body(report: &BatchReport, plan: &plan::Plan, program: &Program) -> BatchBody {
+    let rules = plan.rules.iter().zip(report.rules.iter().zip(&report.valueless));
+    let rules = rules.map(|(rule, (counts, valueless))| RuleBody {
         name: rule.name.clone(),
         fingerprint: rule.fingerprint.clone(),
         evaluated: counts.evaluated,
         violations: counts.violations,
         skipped: counts.skipped,
+        no_value: valueless.no_value,
+        not_finite: valueless.not_finite,
     });
-    let samples = report.samples.iter().map(|sample| SampleBody {
-        rule: plan.rules[sample.rule].name.clone(),
-        offset: sample.offset.0,
-        event_id: sample.event_id.clone(),
-        field: sample.field.clone(),
-        value: sample.value.clone(),
+    let expressions = program.subjects().zip(&report.valueless).skip(plan.rules.len());
+    let expressions = expressions.filter(|(_, counts)| **counts != Valueless::default());
+    let expressions = expressions.map(|(subject, counts)| {
+        let (kind, name) = names_of(program, subject);
+        let Valueless { no_value, not_finite } = *counts;
+        ExpressionBody { kind: kind.to_owned(), name: name.to_owned(), no_value, not_finite }
     });
+    let named = |subject: Subject| {
+        let (kind, name) = names_of(program, subject);
+        (kind.to_owned(), name.to_owned())
+    };
+    let samples =
+        report.samples.iter().map(|sample| (named(sample.subject), sample)).map(|((kind, name), sample)| SampleBody {
+            kind,
+            name,
+            why: why(sample.why).to_owned(),
+            offset: sample.offset.0,
+            event_id: sample.event_id.clone(),
+            field: sample.field.clone(),
+            value: sample.value.clone(),
+        });
     BatchBody {
         first_offset: report.first.0,
         end_offset: report.end.0,
@@ -175,8 +200,42 @@ pub fn report_body(report: &BatchReport, plan: &plan::Plan) -> BatchBody {
         gaps: report.gaps,
         rules: rules.collect(),
         latency: report.latency.buckets().collect(),
+        expressions: expressions.collect(),
+        refusals: report.refusals.iter().map(|refusal| refusal_body(program, refusal)).collect(),
         samples: samples.collect(),
     }
+}
+
+/// What an expression is, and its name.
+fn names_of(program: &Program, subject: Subject) -> (&'static str, &str) {
+    match subject {
+        Subject::Rule(rule) => ("rule", &program.rules[rule].name),
+        Subject::Filter => ("filter", "filter"),
+        Subject::Group(group) => ("group", &program.groups[group].name),
+        Subject::Measure(measure) => ("measure", &program.measures[measure].name),
+    }
+}
+
+fn why(why: Why) -> &'static str {
+    match why {
+        Why::Violation => "violation",
+        Why::NoValue => "no-value",
+        Why::NotFinite => "not-finite",
+    }
+}
+
+/// Why records were refused, in words.
+pub(crate) fn refusal_body(program: &Program, Refusal { offset, reason, records }: &Refusal) -> RefusalBody {
+    let (verdict, rule, message) = words(program, reason);
+    let word = match reason {
+        Reason::Undecodable { kind, .. } => kind.clone(),
+        _ => rule.unwrap_or_else(|| "late".to_owned()),
+    };
+    let message = match message.char_indices().nth(MOST_OF_A_MESSAGE) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message,
+    };
+    RefusalBody { verdict: verdict.to_owned(), reason: word, records: *records, offset: offset.0, message }
 }
 
 /// Verdict counts in the words of the report.
@@ -189,6 +248,7 @@ pub fn ledger(verdicts: &Verdicts) -> Ledger {
         filtered: verdicts.of(Verdict::Filtered),
         invalid: verdicts.of(Verdict::Invalid),
         undecodable: verdicts.of(Verdict::Undecodable),
+        ignored: verdicts.of(Verdict::Ignored),
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Shows the summary; whether the ledger balances and gold equals the truth.
+    /// Shows the summary; whether the ledger balances, gold equals the truth and a bounded run has not refused every record.
     ///
     /// # Errors
     /// The store cannot be read, or the summary not be written.
@@ -66,6 +66,7 @@ impl Run<'_> {
         }
         writeln!(out, "{}", summary_text::quality(&summary))?;
         writeln!(out, "{}", summary_text::ledger(&summary, &faults))?;
+        write!(out, "{}", summary_text::refusals(&summary))?;
         let open = self.effort.records.saturating_sub(summary.total().counts.consumed);
         if self.ends.is_none() && open > 0 {
             writeln!(out, "{} more records are in batches that are still open\n", grouped(open))?;
@@ -78,7 +79,11 @@ impl Run<'_> {
         }
         write!(out, "{}", summary_text::rate(&self.effort))?;
         write!(out, "{}", summary_text::next(self.data, &self.plan.name))?;
-        Ok(faults.is_empty() && equal)
+        let in_vain = self.ends.is_some() && summary.is_all_refused();
+        if in_vain {
+            writeln!(out, "NOTHING COUNTED: every record was refused")?;
+        }
+        Ok(faults.is_empty() && equal && !in_vain)
     }
 
     fn compare(&self, store: &Store, summary: &Summary, truth: &Truth) -> Result<Comparison, StoreError> {

@@ -9,6 +9,7 @@ mod panel;
 pub(crate) mod pipeline;
 mod plain;
 mod reach;
+pub(crate) mod refusals;
 pub mod registry;
 mod run;
 mod screen;

@@ -106,6 +106,7 @@ fn ledger(snapshot: &Snapshot) -> Line<'static> {
         ("filtered", ledger.filtered),
         ("invalid", ledger.invalid),
         ("undecodable", ledger.undecodable),
+        ("ignored", ledger.ignored),
     ];
     let spans = parts.into_iter().flat_map(|(name, count)| {
         [Span::styled(format!("{name} "), QUIET), Span::raw(format!("{}  ", grouped(count)))]

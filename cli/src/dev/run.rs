@@ -22,7 +22,7 @@ use super::pipeline::{ChooseError, choose, localise};
 use super::screen::Screen;
 use super::servers::{PrepareError, Servers, offsets};
 use super::store_folder::{self, FolderError};
-use super::summary_text::Effort;
+use super::summary_text::{self, Effort};
 use super::watch::{Over, interrupts, watch};
 use crate::generate::iso;
 use crate::validate::{Checked, ReadFileError, Style, render, source};
@@ -102,6 +102,9 @@ pub fn run(args: &DevArgs, out: &mut dyn Write) -> Result<ExitCode, DevError> {
     let truth = generated.into_truth().filter(|_| over == Over::Finished);
     let run = Run { plan: &plan, data: &args.data, ends: ends.as_ref(), truth, was_empty, effort, overflows };
     let right = run.conclude(out)? && (over == Over::Finished || !args.bounded);
+    if let Over::Stuck(stuck) = &over {
+        write!(out, "{}", summary_text::stuck(stuck)).map_err(ConcludeError::from)?;
+    }
     Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -118,7 +121,7 @@ fn work(
     let workers = start(args, plan, ends)?;
     let over = {
         let mut screen = Screen::open(panel).map_err(DevError::Terminal)?;
-        watch(&workers, ends.cloned(), &mut screen, &interrupted, tick)?
+        watch(&workers, ends, &mut screen, &interrupted, tick)?
     };
     let records = workers.iter().flat_map(|worker| worker.report().partitions).map(|of| of.ledger.consumed).sum();
     let cpu = cpu_time().zip(cpu).map(|(now, before)| now.saturating_sub(before));

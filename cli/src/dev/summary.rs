@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use plan::{Aggregate, Plan};
 
+use super::refusals::Refusals;
 use crate::generate::Counts;
 use crate::query::{Rows, Store, StoreError};
 
@@ -17,6 +18,10 @@ pub struct Summary {
     pub gold: Gold,
     /// Per rule, in the order of the manifest.
     pub rules: Vec<RuleQuality>,
+    /// Other expressions that had no value for some records.
+    pub expressions: Vec<Expression>,
+    /// Why records were refused, the commonest reason first.
+    pub refusals: Vec<Refusals>,
     /// Per partition.
     pub ledger: BTreeMap<u32, PartitionLedger>,
 }
@@ -45,6 +50,21 @@ pub struct RuleQuality {
     pub violations: u64,
     /// Records that it does not apply to.
     pub skipped: u64,
+    /// Those of them for which it cannot be computed.
+    pub no_value: u64,
+    /// Those of them where a floating-point field that it reads is NaN or infinite.
+    pub not_finite: u64,
+}
+
+/// The filter, a group or a measure that had no usable value for some records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expression {
+    /// `filter`, `group` or `measure`, with its name.
+    pub name: String,
+    /// Records for which it cannot be computed.
+    pub no_value: u64,
+    /// Records whose value, or a floating-point field that was read, is NaN or infinite.
+    pub not_finite: u64,
 }
 
 /// What became of one partition's records.
@@ -66,8 +86,7 @@ impl PartitionLedger {
         let mut faults = Vec::new();
         let counts = self.counts;
         if !counts.balances() {
-            let verdicts =
-                counts.counted + counts.duplicate + counts.late + counts.filtered + counts.invalid + counts.undecodable;
+            let verdicts: u64 = counts.verdicts().iter().sum();
             faults.push(format!("{} records consumed, but {verdicts} verdicts", counts.consumed));
         }
         let covered = i128::from(counts.consumed) + i128::from(self.gaps);
@@ -91,7 +110,20 @@ impl Summary {
     /// # Errors
     /// A table is there but cannot be read.
     pub fn read(store: &Store, plan: &Plan) -> Result<Self, StoreError> {
-        Ok(Self { gold: gold(store, plan)?, rules: rules(store, plan)?, ledger: ledger(store)? })
+        Ok(Self {
+            gold: gold(store, plan)?,
+            rules: rules(store, plan)?,
+            expressions: expressions(store)?,
+            refusals: refusals(store)?,
+            ledger: ledger(store)?,
+        })
+    }
+
+    /// Whether there were records, and every one was refused.
+    pub fn is_all_refused(&self) -> bool {
+        let counts = self.total().counts;
+        let refused = counts.invalid + counts.undecodable;
+        refused > 0 && refused == counts.consumed - counts.ignored
     }
 
     /// All partitions together.
@@ -141,19 +173,53 @@ fn rules(store: &Store, plan: &Plan) -> Result<Vec<RuleQuality>, StoreError> {
         return Ok(Vec::new());
     }
     let rows = store.rows(
-        "select rule, sum(evaluated), sum(violations), sum(skipped) from dq_metrics where rule is not null group by rule order by rule",
+        "select rule, sum(evaluated), sum(violations), sum(skipped), sum(no_value), sum(not_finite) from dq_metrics \
+         where kind = 'rule' group by rule order by rule",
     )?;
     let mut rules: Vec<RuleQuality> = rows
         .rows
         .iter()
         .map(|row| {
-            let [evaluated, violations, skipped] = numbers(&row[1..]);
-            RuleQuality { rule: row[0].clone().unwrap_or_default(), evaluated, violations, skipped }
+            let [evaluated, violations, skipped, no_value, not_finite] = numbers(&row[1..]);
+            let rule = row[0].clone().unwrap_or_default();
+            RuleQuality { rule, evaluated, violations, skipped, no_value, not_finite }
         })
         .collect();
     let order = |rule: &RuleQuality| plan.rules.iter().position(|planned| planned.name == rule.rule);
     rules.sort_by_key(order);
     Ok(rules)
+}
+
+fn expressions(store: &Store) -> Result<Vec<Expression>, StoreError> {
+    if !store.has("dq_metrics") {
+        return Ok(Vec::new());
+    }
+    let rows = store.rows(
+        "select case kind when 'filter' then kind else kind || ' ' || name end, sum(no_value), sum(not_finite) \
+         from dq_metrics where kind in ('filter', 'group', 'measure') group by kind, name order by kind, name",
+    )?;
+    let expression = |row: &Vec<Option<String>>| {
+        let [no_value, not_finite] = numbers(&row[1..]);
+        Expression { name: row[0].clone().unwrap_or_default(), no_value, not_finite }
+    };
+    Ok(rows.rows.iter().map(expression).collect())
+}
+
+fn refusals(store: &Store) -> Result<Vec<Refusals>, StoreError> {
+    if !store.has("dq_metrics") {
+        return Ok(Vec::new());
+    }
+    let rows = store.rows(
+        "select verdict, name, first(example order by partition, example_offset), sum(refused), first(partition order by partition, \
+         example_offset), first(example_offset order by partition, example_offset) from dq_metrics where kind = 'refusal' group by verdict, name order by sum(refused) desc, name",
+    )?;
+    let refusal = |row: &Vec<Option<String>>| {
+        let text = |at: usize| row[at].clone().unwrap_or_default();
+        let [records, partition, offset] = numbers(&row[3..]);
+        let (verdict, reason, message) = (text(0), text(1), text(2));
+        Refusals { verdict, reason, records, partition: partition as i32, offset: offset as i64, message }
+    };
+    Ok(rows.rows.iter().map(refusal).collect())
 }
 
 fn ledger(store: &Store) -> Result<BTreeMap<u32, PartitionLedger>, StoreError> {
@@ -162,12 +228,12 @@ fn ledger(store: &Store) -> Result<BTreeMap<u32, PartitionLedger>, StoreError> {
     }
     let rows = store.rows(
         "select partition, min(first_offset), max(end_offset), sum(consumed), sum(counted), sum(duplicate), sum(late), \
-         sum(filtered), sum(invalid), sum(undecodable), sum(gaps) from dq_metrics where rule is null group by partition order by partition",
+         sum(filtered), sum(invalid), sum(undecodable), sum(ignored), sum(gaps) from dq_metrics where kind = 'batch' group by partition order by partition",
     )?;
     let ledger = rows.rows.iter().map(|row| {
-        let [partition, first, end, consumed, counted, duplicate, late, filtered, invalid, undecodable, gaps] =
+        let [partition, first, end, consumed, counted, duplicate, late, filtered, invalid, undecodable, ignored, gaps] =
             numbers(row);
-        let counts = Counts { consumed, counted, duplicate, late, filtered, invalid, undecodable };
+        let counts = Counts { consumed, counted, duplicate, late, filtered, invalid, undecodable, ignored };
         (partition as u32, PartitionLedger { counts, gaps, first: first as i64, end: end as i64 })
     });
     Ok(ledger.collect())

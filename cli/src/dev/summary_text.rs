@@ -7,8 +7,10 @@ use std::time::Duration;
 use arrow::datatypes::DataType;
 
 use super::figures::{grouped, length, per_second, share};
+use super::refusals;
 use super::summary::{PartitionLedger, Summary};
 use super::summary_truth::Comparison;
+use super::watch::Stuck;
 use crate::query::{Column, Rows};
 
 /// Differences that are shown one by one.
@@ -49,20 +51,42 @@ pub fn quality(summary: &Summary) -> String {
     }
     let rows = summary.rules.iter().map(|rule| {
         let asked = rule.evaluated;
-        let numbers = [rule.evaluated, rule.violations, rule.skipped].map(grouped);
+        let numbers = [rule.evaluated, rule.violations, rule.skipped, rule.no_value, rule.not_finite].map(grouped);
         [rule.rule.clone()].into_iter().chain(numbers).chain([share(rule.violations, asked)]).collect()
     });
-    format!("Quality per rule\n{}\n", table(&["rule", "evaluated", "violations", "skipped", "share"], rows.collect()))
+    let names = ["rule", "evaluated", "violations", "skipped", "no value", "not finite", "share"];
+    let mut text = format!("Quality per rule\n{}\n", table(&names, rows.collect()));
+    if !summary.expressions.is_empty() {
+        let rows = summary.expressions.iter().map(|expression| {
+            vec![expression.name.clone(), grouped(expression.no_value), grouped(expression.not_finite)]
+        });
+        let names = ["expression", "no value", "not finite"];
+        let _ = write!(
+            text,
+            "\nLeft out, because nothing could be computed or a value is not finite\n{}\n",
+            table(&names, rows.collect())
+        );
+    }
+    text
 }
 
 /// One line per partition, the sum, and whether it balances. The faults are those of [`PartitionLedger::faults`].
 pub fn ledger(summary: &Summary, faults: &[String]) -> String {
-    let names = ["partition", "consumed", "counted", "duplicate", "late", "filtered", "invalid", "undecodable", "gaps"];
+    let names = [
+        "partition",
+        "consumed",
+        "counted",
+        "duplicate",
+        "late",
+        "filtered",
+        "invalid",
+        "undecodable",
+        "ignored",
+        "gaps",
+    ];
     let cells = |name: String, ledger: &PartitionLedger| {
         let counts = ledger.counts;
-        let verdicts =
-            [counts.counted, counts.duplicate, counts.late, counts.filtered, counts.invalid, counts.undecodable];
-        let numbers = [counts.consumed].into_iter().chain(verdicts).chain([ledger.gaps]).map(grouped);
+        let numbers = [counts.consumed].into_iter().chain(counts.verdicts()).chain([ledger.gaps]).map(grouped);
         [name].into_iter().chain(numbers).collect::<Vec<_>>()
     };
     let total = summary.total();
@@ -74,7 +98,7 @@ pub fn ledger(summary: &Summary, faults: &[String]) -> String {
         let counts = total.counts;
         let _ = writeln!(
             text,
-            "balanced: {} consumed = {} counted + {} duplicate + {} late + {} filtered + {} invalid + {} undecodable",
+            "balanced: {} consumed = {} counted + {} duplicate + {} late + {} filtered + {} invalid + {} undecodable + {} ignored",
             grouped(counts.consumed),
             grouped(counts.counted),
             grouped(counts.duplicate),
@@ -82,10 +106,31 @@ pub fn ledger(summary: &Summary, faults: &[String]) -> String {
             grouped(counts.filtered),
             grouped(counts.invalid),
             grouped(counts.undecodable),
+            grouped(counts.ignored),
         );
     }
     for fault in faults {
         let _ = writeln!(text, "NOT BALANCED: {fault}");
+    }
+    text
+}
+
+/// Why records were refused, by reason; nothing when none was.
+pub fn refusals(summary: &Summary) -> String {
+    if summary.refusals.is_empty() {
+        return String::new();
+    }
+    format!("Refused, into the dead letters (see 'sluice dlq show')\n{}\n", refusals::words(&summary.refusals))
+}
+
+/// What keeps a bounded run from its end.
+pub fn stuck(stuck: &Stuck) -> String {
+    let mut text = "\nTHE RUN CANNOT END, a person has to act:\n".to_owned();
+    for trouble in &stuck.troubles {
+        let _ = writeln!(text, "  {}: {}", trouble.reason, refusals::shown(&trouble.message, 1000));
+    }
+    if !stuck.refusals.is_empty() {
+        let _ = write!(text, "Refused in the batches that are open\n{}", refusals::words(&stuck.refusals));
     }
     text
 }

@@ -157,6 +157,7 @@ fn differing(expected: &Counts, actual: &Counts, place: &str) -> impl Iterator<I
         ("filtered", expected.filtered, actual.filtered),
         ("invalid", expected.invalid, actual.invalid),
         ("undecodable", expected.undecodable, actual.undecodable),
+        ("ignored", expected.ignored, actual.ignored),
     ];
     let place = place.to_owned();
     pairs.into_iter().filter(|(_, expected, actual)| expected != actual).map(move |(verdict, expected, actual)| {

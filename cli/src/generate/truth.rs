@@ -69,13 +69,20 @@ pub struct Counts {
     pub invalid: u64,
     /// Not decodable.
     pub undecodable: u64,
+    /// Without a value, where such records are ignored.
+    pub ignored: u64,
 }
 
 impl Counts {
     /// Law L1: the verdicts add up to the records consumed.
     pub fn balances(&self) -> bool {
-        let verdicts = [self.counted, self.duplicate, self.late, self.filtered, self.invalid, self.undecodable];
-        self.consumed == verdicts.iter().sum::<u64>()
+        self.consumed == self.verdicts().iter().sum::<u64>()
+    }
+
+    /// Every verdict, in the order of the ledger.
+    pub fn verdicts(&self) -> [u64; 7] {
+        let Self { counted, duplicate, late, filtered, invalid, undecodable, ignored, .. } = *self;
+        [counted, duplicate, late, filtered, invalid, undecodable, ignored]
     }
 
     /// Adds the counts of another partition.
@@ -87,6 +94,7 @@ impl Counts {
         self.filtered += other.filtered;
         self.invalid += other.invalid;
         self.undecodable += other.undecodable;
+        self.ignored += other.ignored;
     }
 }
 

@@ -9,16 +9,19 @@ use std::sync::Arc;
 use clap::Subcommand;
 use comfy_table::{CellAlignment, Table, presets};
 use plan::{Plan, ThresholdPlan};
-use schemas::wire::RuleBody;
+use schemas::wire::{ExpressionBody, RuleBody};
 use thiserror::Error;
 use worker::registry::SchemaCache;
 use worker::status::now;
 use worker::trial::{Findings, Sampled, Stopped, Trial, TrialError};
 
+use crate::dev::refusals::shown;
 use crate::generate::{duration, iso};
 use crate::pipeline_at::{LoadError, PipelineArgs};
 use crate::stretch::{Stored, StretchError, read};
 
+/// Characters of a sample that are shown.
+const LINE: usize = 1000;
 /// Records that are judged at once.
 const FETCH: usize = 8192;
 
@@ -134,20 +137,23 @@ fn tell(plan: &Plan, findings: &Findings, since: i64, samples: usize, out: &mut 
     )?;
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["RULE", "EVALUATED", "VIOLATIONS", "SKIPPED", "PER MILLION", "STATE"]);
+    table.set_header(["RULE", "EVALUATED", "VIOLATIONS", "SKIPPED", "NO VALUE", "NOT FINITE", "PER MILLION", "STATE"]);
     for (rule, found) in plan.rules.iter().zip(&findings.rules) {
         let share = (found.violations * 1_000_000).checked_div(found.evaluated).unwrap_or(0);
         let state = state(rule.threshold, found);
-        let numbers = [found.evaluated, found.violations, found.skipped, share].map(|number| number.to_string());
-        let [evaluated, violations, skipped, share] = &numbers;
-        table.add_row([rule.name.as_str(), evaluated, violations, skipped, share, state]);
+        let numbers = [found.evaluated, found.violations, found.skipped, found.no_value, found.not_finite, share];
+        let numbers = numbers.map(|number| number.to_string());
+        table.add_row(std::iter::once(rule.name.as_str()).chain(numbers.iter().map(String::as_str)).chain([state]));
     }
-    for column in 1..5 {
+    for column in 1..7 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
     writeln!(out, "{table}")?;
+    for ExpressionBody { kind, name, no_value, not_finite } in &findings.expressions {
+        writeln!(out, "{kind} '{name}': {no_value} records have no value, {not_finite} are not finite")?;
+    }
     if let Some(Stopped { partition, offset, rule }) = &findings.stopped {
         writeln!(out, "partition {partition} would stop before offset {offset}, which breaks rule '{rule}'")?;
     }
@@ -159,12 +165,17 @@ fn tell(plan: &Plan, findings: &Findings, since: i64, samples: usize, out: &mut 
 
 /// Which record it is, as `sluice dlq show` takes it, and what is wrong with it.
 fn sample_line(plan: &Plan, Sampled { partition, sample }: &Sampled) -> String {
-    let expected = plan.rules.iter().find(|rule| rule.name == sample.rule).map_or("", |rule| &rule.expected);
+    let rule = plan.rules.iter().find(|rule| sample.kind == "rule" && rule.name == sample.name);
     let (field, value) = (sample.field.as_deref().unwrap_or("-"), sample.value.as_deref().unwrap_or("null"));
     // The values of several fields are named already.
     let what = if field.contains(", ") { value.to_owned() } else { format!("{field} is {value}") };
     let id = sample.event_id.as_deref().unwrap_or("null");
-    format!("{}: record {partition}-{}, event {id}: {what}, expected {expected}", sample.rule, sample.offset)
+    let about = match sample.why.as_str() {
+        "violation" => format!("expected {}", rule.map_or("", |rule| &rule.expected)),
+        "not-finite" => format!("a value is not finite, so {} leaves it out", sample.kind),
+        _ => format!("the {} cannot be computed", sample.kind),
+    };
+    shown(&format!("{}: record {partition}-{}, event {id}: {what}, {about}", sample.name, sample.offset), LINE)
 }
 
 /// What the share would mean if it stayed like this.

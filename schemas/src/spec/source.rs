@@ -39,6 +39,9 @@ pub struct Source {
     /// Whether records of open transactions are read.
     #[serde(default)]
     pub isolation: Isolation,
+    /// What becomes of records without a value (tombstones, the deletions of a compacted topic).
+    #[serde(default)]
+    pub null_values: NullValues,
 }
 
 /// The reader schema and its subject in the registry. Exactly one of `avro` and `configMapKeyRef`.
@@ -145,6 +148,16 @@ pub enum OnDataLoss {
     Stop,
     /// Go on with what is left and mark the windows as incomplete.
     Continue,
+}
+
+/// What becomes of records without a value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum NullValues {
+    /// They cannot be decoded, and go to the dead letters.
+    #[default]
+    DeadLetter,
+    /// They are counted as ignored, and nothing else.
+    Ignore,
 }
 
 /// Transaction isolation of the reader.

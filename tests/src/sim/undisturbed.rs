@@ -77,7 +77,7 @@ impl Saying<'_> {
         for (partition, items) in (0_i32..).zip(&self.said) {
             for item in items {
                 if let Emission::Report(report) = item {
-                    let body = report_body(report, plan);
+                    let body = report_body(report, plan, &self.domain.program);
                     let metrics = table::report(plan, partition, &body).expect("a report encodes");
                     let samples = table::samples(plan, partition, &body).expect("samples encode");
                     all.reports.push(said_report(partition, &body));
@@ -160,7 +160,13 @@ impl There {
                 sales.push(sale.clone());
             } else {
                 let (offset, log_time) = (Offset(entry.offset), LogTime(newest));
-                undecodable.push(Undecodable { offset, log_time, reason: "no sale".to_owned() });
+                undecodable.push(Undecodable {
+                    offset,
+                    log_time,
+                    kind: "no-sale",
+                    reason: "no sale".to_owned(),
+                    is_null: false,
+                });
             }
         }
         Self { sales, offsets, log_times, undecodable, end: Offset(end) }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
-use stream_core::{BatchReport, ClosedWindow, Emission, Partial, Reason, Seal, Verdict};
+use stream_core::{BatchReport, ClosedWindow, Emission, Partial, Reason, Sample, Seal, Subject, Verdict, Why};
 
 use super::program::SAMPLES;
 use super::read::read_partial;
@@ -38,7 +38,10 @@ fn refusals(run: &Run, history: &History) -> Vec<(i64, Reason)> {
         let event_time = record.decodable.as_ref().and_then(|event| event.event_time);
         let time = || stream_core::EventTime(event_time.expect("it was judged by its event time"));
         let reason = match verdict {
-            model::Verdict::Undecodable => Reason::Undecodable(format!("no event at {}", record.offset)),
+            model::Verdict::Undecodable => {
+                let message = format!("no event at {}", record.offset);
+                Reason::Undecodable { kind: "no-event".to_owned(), message }
+            }
             model::Verdict::Invalid(Broken::EventTimeMissing) => Reason::EventTimeMissing,
             model::Verdict::Invalid(Broken::EventIdMissing) => Reason::EventIdMissing,
             model::Verdict::Invalid(Broken::Rule(rule)) => Reason::Rule(*rule),
@@ -91,7 +94,8 @@ fn check_report(log: &Log, report: &BatchReport, batch: &Batch) -> TestCaseResul
 
 fn check_samples(report: &BatchReport, within: &[(&model::Record, &i64)]) -> TestCaseResult {
     for (index, counts) in report.rules.iter().enumerate() {
-        let samples: Vec<_> = report.samples.iter().filter(|sample| sample.rule == index).collect();
+        let is_of = |sample: &&Sample| (sample.subject, sample.why) == (Subject::Rule(index), Why::Violation);
+        let samples: Vec<_> = report.samples.iter().filter(is_of).collect();
         prop_assert_eq!(samples.len() as u64, counts.violations.min(SAMPLES as u64), "samples of rule {}", index);
         prop_assert!(samples.is_sorted_by(|a, b| a.offset < b.offset), "each once, in order");
         for sample in samples {

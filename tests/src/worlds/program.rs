@@ -68,6 +68,8 @@ pub fn program(setting: &Setting) -> Arc<Program> {
         batch: BatchCut { interval: params.batch_interval, max_records: params.batch_max_records, samples: SAMPLES },
         outputs: setting.outputs,
         late_to_dead_letter: setting.late_to_dead_letter,
+        ignore_nulls: false,
+        guard: None,
     })
 }
 

@@ -48,7 +48,8 @@ impl Log {
                 decoded.push((record, event));
             } else {
                 let (offset, reason) = (Offset(record.offset), format!("no event at {}", record.offset));
-                undecodable.push(Undecodable { offset, log_time: LogTime(*log_time), reason });
+                let log_time = LogTime(*log_time);
+                undecodable.push(Undecodable { offset, log_time, kind: "no-event", reason, is_null: false });
             }
         }
         let rows = rows_of(&decoded, params.dead_letter.len());

@@ -110,5 +110,7 @@ fn program(measures: Vec<Measure>) -> Program {
         batch: BatchCut { interval: 1000, max_records: 1000, samples: 0 },
         outputs: 1,
         late_to_dead_letter: true,
+        ignore_nulls: false,
+        guard: None,
     }
 }

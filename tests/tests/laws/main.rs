@@ -19,6 +19,7 @@ mod change;
 mod crash;
 mod cuts;
 mod fold;
+mod guard;
 mod loss;
 mod marks;
 mod once;

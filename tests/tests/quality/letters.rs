@@ -80,7 +80,7 @@ fn what_a_broken_producer_sent_is_mended_and_counted_once() -> Result<()> {
         findings
             .samples
             .iter()
-            .any(|found| found.sample.rule == "region" && found.sample.field.as_deref() == Some("region"))
+            .any(|found| found.sample.name == "region" && found.sample.field.as_deref() == Some("region"))
     );
 
     // Sent back once, however often it is asked for, byte for byte.

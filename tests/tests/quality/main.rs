@@ -8,6 +8,7 @@ mod poison;
 mod standstill;
 mod table;
 mod thresholds;
+mod valueless;
 mod verify;
 mod volume;
 mod world;

@@ -8,7 +8,10 @@ use plan::Plan;
 use rand::{Rng as _, RngCore as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use schemas::report::Ledger;
-use schemas::wire::{BatchBody, ClosedBody, Content, PartialHeader, Record, RuleBody, SampleBody, SealBody, Sender};
+use schemas::wire::{
+    BatchBody, ClosedBody, Content, ExpressionBody, PartialHeader, Record, RefusalBody, RuleBody, SampleBody, SealBody,
+    Sender,
+};
 use worker::decode::{Decoder, LogClock, RegistryUnreachable, WriterSchema};
 use worker::source::batch::{Timestamp, TimestampKind};
 
@@ -94,10 +97,23 @@ fn examples() -> Vec<Record> {
         end_offset: 11,
         digest: "0a".repeat(16),
     };
-    let rule =
-        RuleBody { name: "region".to_owned(), fingerprint: "ab".repeat(16), evaluated: 10, violations: 2, skipped: 1 };
+    let rule = RuleBody {
+        name: "region".to_owned(),
+        fingerprint: "ab".repeat(16),
+        evaluated: 10,
+        violations: 2,
+        skipped: 1,
+        no_value: 1,
+        not_finite: 0,
+    };
+    let (kind, name) = ("measure".to_owned(), "revenue".to_owned());
+    let expression = ExpressionBody { kind, name, no_value: 3, not_finite: 4 };
+    let (verdict, reason, message) = ("Undecodable".to_owned(), "bad-magic".to_owned(), "no Avro".to_owned());
+    let refusal = RefusalBody { verdict, reason, records: 2, offset: 4, message };
     let sample = SampleBody {
-        rule: "region".to_owned(),
+        kind: "rule".to_owned(),
+        name: "region".to_owned(),
+        why: "violation".to_owned(),
         offset: 5,
         event_id: Some("e".to_owned()),
         field: Some("region".to_owned()),
@@ -112,6 +128,8 @@ fn examples() -> Vec<Record> {
         gaps: 0,
         rules: vec![rule],
         latency: vec![(3, 4), (17, 7)],
+        expressions: vec![expression],
+        refusals: vec![refusal],
         samples: vec![sample],
     };
     let partial = PartialHeader { start: 0, end: 300, part: 0, digest: "cd".repeat(16) };

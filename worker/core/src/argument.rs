@@ -4,14 +4,14 @@
 //! section 5.10 defines it, where -0.0 is 0.0. What is no finite number is left out of every measure.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type};
+use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow_cast::cast;
 use arrow_schema::{DataType, TimeUnit};
 
 use crate::error::Error;
-use crate::evaluate::{evaluate, evaluate_boolean, known_true};
+use crate::evaluate::{Evaluated, Without, evaluate, evaluate_boolean, known_true};
 use crate::program::{Function, Measure};
 
 /// The values of one measure's argument for the rows of a fetch.
@@ -19,6 +19,8 @@ pub(crate) struct Argument {
     pub values: Values,
     /// Rows that are folded; `None` means all.
     pub folded: Option<BooleanBuffer>,
+    /// Rows that are not although no field is missing: predicate or argument can not be computed, or is not finite.
+    pub without: Option<Without>,
 }
 
 /// The shapes.
@@ -35,33 +37,27 @@ pub(crate) enum Values {
 impl Argument {
     /// Evaluates the argument and the predicate of `measure` over `rows`.
     pub(crate) fn of(measure: &Measure, rows: &RecordBatch) -> Result<Self, Error> {
-        let array = measure.argument.as_ref().map(|argument| evaluate(argument, rows, &measure.name)).transpose()?;
+        let argument = measure.argument.as_ref().map(|argument| evaluate(argument, rows, &measure.name)).transpose()?;
+        let (array, mut without) =
+            argument.map_or((None, None), |Evaluated { values, without }| (Some(values), without));
         let mut folded = array.as_ref().and_then(Array::logical_nulls).map(NullBuffer::into_inner);
-        if let Some(predicate) = &measure.predicate {
-            let holds = known_true(&evaluate_boolean(predicate, rows, &measure.name)?);
-            folded = Some(folded.map_or_else(|| holds.clone(), |folded| &folded & &holds));
+        if let Some(without) = &without {
+            let kept = !&without.any();
+            folded = Some(folded.map_or_else(|| kept.clone(), |folded| &folded & &kept));
         }
-        if let Some(finite) = array.as_ref().and_then(finite) {
-            folded = Some(folded.map_or_else(|| finite.clone(), |folded| &folded & &finite));
+        if let Some(predicate) = &measure.predicate {
+            let (holds, unknown) = evaluate_boolean(predicate, rows, &measure.name)?;
+            let holds = known_true(&holds);
+            // What the predicate leaves out lacks no argument.
+            let argument = without.and_then(|without| without.within(&holds));
+            without = [argument, unknown].into_iter().flatten().reduce(|all, next| all.or(&next));
+            folded = Some(folded.map_or_else(|| holds.clone(), |folded| &folded & &holds));
         }
         let values = match (&array, measure.function) {
             (None, _) | (_, Function::Count) => Values::Absent,
             (Some(array), _) => read(measure, array)?,
         };
-        Ok(Self { values, folded })
-    }
-}
-
-/// Where the values are finite; nothing where all of them are, or must be by their type. Nulls may be either.
-fn finite(array: &ArrayRef) -> Option<BooleanBuffer> {
-    fn mask<T: Copy>(values: &[T], is_finite: impl Fn(T) -> bool) -> Option<BooleanBuffer> {
-        let all = values.iter().all(|value| is_finite(*value));
-        (!all).then(|| BooleanBuffer::collect_bool(values.len(), |row| is_finite(values[row])))
-    }
-    match array.data_type() {
-        DataType::Float32 => mask(array.as_primitive::<Float32Type>().values(), f32::is_finite),
-        DataType::Float64 => mask(array.as_primitive::<Float64Type>().values(), f64::is_finite),
-        _ => None,
+        Ok(Self { values, folded, without })
     }
 }
 

@@ -6,9 +6,10 @@ use arrow_array::{Array, BooleanArray};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::emission::{BatchReport, RuleCounts, Sample, Verdict, Verdicts};
+use crate::emission::{BatchReport, Reason, Refusal, RuleCounts, Sample, Valueless, Verdict, Verdicts, Why};
+use crate::evaluate::Without;
 use crate::latency::Latency;
-use crate::program::{BatchCut, Check, Rule};
+use crate::program::{BatchCut, Check, Program, Rule};
 use crate::progress::{BatchKey, Point};
 use crate::units::{LogTime, Offset};
 use crate::volume::Volumes;
@@ -36,13 +37,21 @@ pub struct BatchState {
     verdicts: Verdicts,
     rules: Vec<RuleCounts>,
     latency: Vec<(usize, u64)>,
-    samples: Vec<Vec<(u64, Sample)>>,
+    valueless: Vec<Valueless>,
+    refusals: Vec<Refusal>,
+    samples: Vec<Kept>,
+    value_samples: Vec<Kept>,
 }
 
+/// Samples by rank.
+type Kept = Vec<(u64, Sample)>;
+
 impl BatchState {
-    /// Whether it counts as many rules as a program has.
-    pub(crate) fn fits(&self, rules: usize) -> bool {
-        self.rules.len() == rules && self.samples.len() == rules
+    /// Whether it counts what a program has.
+    pub(crate) fn fits(&self, program: &Program) -> bool {
+        let (rules, subjects) = (program.rules.len(), program.subjects().count());
+        [self.rules.len(), self.samples.len()] == [rules; 2]
+            && [self.valueless.len(), self.value_samples.len()] == [subjects; 2]
     }
 }
 
@@ -61,24 +70,22 @@ pub(crate) struct OpenBatch {
     pub verdicts: Verdicts,
     rules: Vec<RuleCounts>,
     pub latency: Latency,
-    samples: Vec<Vec<(u64, Sample)>>,
+    valueless: Vec<Valueless>,
+    pub refusals: Vec<Refusal>,
+    samples: Vec<Kept>,
+    value_samples: Vec<Kept>,
     most_samples: usize,
 }
 
 impl OpenBatch {
-    pub(crate) fn new(cut: &BatchCut, rules: usize, first: Offset, log_time: LogTime, anchor: Point) -> Self {
-        let key = cut.key(first, log_time);
-        Self {
-            first,
-            anchor,
-            first_log_time: log_time,
-            last_log_time: log_time,
-            ..Self::of_key(cut, rules, key, anchor)
-        }
+    pub(crate) fn new(program: &Program, first: Offset, log_time: LogTime, anchor: Point) -> Self {
+        let key = program.batch.key(first, log_time);
+        Self { first, anchor, first_log_time: log_time, last_log_time: log_time, ..Self::of_key(program, key, anchor) }
     }
 
     /// The rest of a batch whose beginning lies before a replay; it is cut in the silent part and never reported.
-    pub(crate) fn of_key(cut: &BatchCut, rules: usize, key: BatchKey, anchor: Point) -> Self {
+    pub(crate) fn of_key(program: &Program, key: BatchKey, anchor: Point) -> Self {
+        let (cut, rules, subjects) = (&program.batch, program.rules.len(), program.subjects().count());
         let span = |part: i64, unit: i64| part.saturating_mul(unit)..part.saturating_add(1).saturating_mul(unit);
         Self {
             key,
@@ -91,7 +98,10 @@ impl OpenBatch {
             verdicts: Verdicts::default(),
             rules: vec![RuleCounts::default(); rules],
             latency: Latency::default(),
+            valueless: vec![Valueless::default(); subjects],
+            refusals: Vec::new(),
             samples: vec![Vec::new(); rules],
+            value_samples: vec![Vec::new(); subjects],
             most_samples: cut.samples,
         }
     }
@@ -107,12 +117,15 @@ impl OpenBatch {
             verdicts: self.verdicts,
             rules: self.rules.clone(),
             latency: self.latency.buckets().collect(),
+            valueless: self.valueless.clone(),
+            refusals: self.refusals.clone(),
             samples: self.samples.clone(),
+            value_samples: self.value_samples.clone(),
         }
     }
 
     /// The batch that a checkpoint kept.
-    pub(crate) fn of_state(cut: &BatchCut, state: BatchState) -> Self {
+    pub(crate) fn of_state(program: &Program, state: BatchState) -> Self {
         Self {
             first: state.first,
             first_log_time: state.first_log_time,
@@ -120,8 +133,11 @@ impl OpenBatch {
             verdicts: state.verdicts,
             rules: state.rules,
             latency: Latency::from_buckets(state.latency),
+            valueless: state.valueless,
+            refusals: state.refusals,
             samples: state.samples,
-            ..Self::of_key(cut, 0, state.key, state.anchor)
+            value_samples: state.value_samples,
+            ..Self::of_key(program, state.key, state.anchor)
         }
     }
 
@@ -167,16 +183,55 @@ impl OpenBatch {
         }
     }
 
+    /// Counts the rows `from..to` for which the subject at `place` has no value, and samples them.
+    pub(crate) fn without(
+        &mut self,
+        place: usize,
+        without: &Without,
+        (from, to): (usize, usize),
+        offsets: &[i64],
+        show: impl Fn(usize, Why) -> Sample,
+    ) {
+        let counts = &mut self.valueless[place];
+        counts.no_value += without.no_value.slice(from, to - from).count_set_bits() as u64;
+        counts.not_finite += without.not_finite.slice(from, to - from).count_set_bits() as u64;
+        for (rows, why) in [(&without.no_value, Why::NoValue), (&without.not_finite, Why::NotFinite)] {
+            for row in rows.slice(from, to - from).set_indices() {
+                self.offer_value(place, offsets[from + row], || show(from + row, why));
+            }
+        }
+    }
+
+    /// Counts a dead letter.
+    pub(crate) fn refuse(&mut self, offset: Offset, reason: &Reason) {
+        match self.refusals.iter_mut().find(|known| known.reason.is_like(reason)) {
+            Some(known) => known.records += 1,
+            None => self.refusals.push(Refusal { offset, reason: reason.clone(), records: 1 }),
+        }
+    }
+
+    /// Dead letters, and records that are not ignored. Late records are dead letters where the program says so.
+    pub(crate) fn share(&self, late_too: bool) -> (u64, u64) {
+        let late = if late_too { self.verdicts.of(Verdict::Late) } else { 0 };
+        let letters = self.verdicts.of(Verdict::Undecodable) + self.verdicts.of(Verdict::Invalid) + late;
+        (letters, self.verdicts.records())
+    }
+
     /// Keeps a violation of `rule` as a sample if it is one of those with the smallest hashes: each is as likely to be kept as
     /// any other, which depends on nothing but its offset (a reservoir by bottom-k sampling).
     pub(crate) fn offer(&mut self, rule: usize, offset: i64, show: impl FnOnce() -> Sample) {
-        let rank = xxh3_64_with_seed(&offset.to_le_bytes(), self.first.0.cast_unsigned());
-        let kept = &mut self.samples[rule];
-        let at = kept.partition_point(|(held, _)| *held < rank);
-        if at < self.most_samples {
-            kept.insert(at, (rank, show()));
-            kept.truncate(self.most_samples);
-        }
+        let rank = self.rank(offset);
+        keep(&mut self.samples[rule], self.most_samples, rank, show);
+    }
+
+    /// The same of a record for which the subject at `place` has no value.
+    fn offer_value(&mut self, place: usize, offset: i64, show: impl FnOnce() -> Sample) {
+        let rank = self.rank(offset);
+        keep(&mut self.value_samples[place], self.most_samples, rank, show);
+    }
+
+    fn rank(&self, offset: i64) -> u64 {
+        xxh3_64_with_seed(&offset.to_le_bytes(), self.first.0.cast_unsigned())
     }
 
     /// The report, the batch being over at `end`; `before` are the batches before it if it is a whole one.
@@ -184,12 +239,12 @@ impl OpenBatch {
         for (rule, counts) in rules.iter().zip(&mut self.rules) {
             if matches!(rule.check, Check::Unique) {
                 let (counted, duplicate) = (self.verdicts.of(Verdict::Counted), self.verdicts.of(Verdict::Duplicate));
-                let decodable = self.verdicts.consumed() - self.verdicts.of(Verdict::Undecodable);
+                let decodable = self.verdicts.records() - self.verdicts.of(Verdict::Undecodable);
                 let evaluated = counted + duplicate;
                 *counts = RuleCounts { evaluated, violations: duplicate, skipped: decodable - evaluated };
             }
             if let Check::Volume(volume) = rule.check {
-                let within = before.and_then(|before| before.judge(volume, self.verdicts.consumed()));
+                let within = before.and_then(|before| before.judge(volume, self.verdicts.records()));
                 let [evaluated, violations, skipped] = match within {
                     Some(within) => [1, u64::from(!within), 0],
                     None => [0, 0, 1],
@@ -197,8 +252,9 @@ impl OpenBatch {
                 *counts = RuleCounts { evaluated, violations, skipped };
             }
         }
-        let mut samples: Vec<Sample> = self.samples.into_iter().flatten().map(|(_, sample)| sample).collect();
-        samples.sort_by_key(|sample| (sample.rule, sample.offset));
+        let samples = self.samples.into_iter().chain(self.value_samples).flatten();
+        let mut samples: Vec<Sample> = samples.map(|(_, sample)| sample).collect();
+        samples.sort_by_key(|sample| (sample.subject, sample.offset));
         BatchReport {
             first: self.first,
             end,
@@ -208,7 +264,17 @@ impl OpenBatch {
             verdicts: self.verdicts,
             rules: self.rules,
             latency: self.latency,
+            valueless: self.valueless,
+            refusals: self.refusals,
             samples,
         }
+    }
+}
+
+fn keep(kept: &mut Kept, most: usize, rank: u64, show: impl FnOnce() -> Sample) {
+    let at = kept.partition_point(|(held, _)| *held < rank);
+    if at < most {
+        kept.insert(at, (rank, show()));
+        kept.truncate(most);
     }
 }

@@ -173,6 +173,15 @@ impl Lanes {
         }
     }
 
+    /// Where the partition stands because too much of its open batch went to the dead letters, before or behind the last record fed; true
+    /// where it is a batch of the meaning before.
+    pub fn runaway(&self) -> Option<(bool, Halt)> {
+        match &self.before {
+            Some(both) => both.runaway(&self.now).map(|halt| (true, halt)),
+            None => self.now.runaway().map(|halt| (false, halt)),
+        }
+    }
+
     /// What may be committed once everything given out so far is acknowledged. Not to be committed while
     /// [`Self::is_replaying`].
     pub fn progress(&self) -> (Progress, Option<BeforeProgress>) {

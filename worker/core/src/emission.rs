@@ -4,6 +4,7 @@ use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
 use crate::loss::Loss;
+use crate::program::Subject;
 use crate::units::{Digest, EventTime, LogTime, Offset};
 use crate::window::Window;
 
@@ -14,8 +15,7 @@ pub struct Emissions {
     pub items: Vec<Emission>,
     /// For the dead-letter topic, in the order of the log.
     pub refused: Vec<Refused>,
-    /// Set when the lane stands before a record that breaks a rule with [`crate::Consequence::Stop`]; nothing behind it was
-    /// judged.
+    /// Set when the lane stands still; nothing from there on was judged.
     pub halt: Option<Halt>,
     /// Offset and verdict of each record, where two lanes read side by side.
     pub(crate) verdicts: Vec<(i64, Verdict)>,
@@ -24,10 +24,24 @@ pub struct Emissions {
 /// Where and why a lane stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Halt {
-    /// The record, which is not judged.
+    /// The next record, which is not judged.
     pub offset: Offset,
-    /// The rule that it breaks.
-    pub rule: usize,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why a lane stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The record breaks the rule with this index, whose consequence is [`crate::Consequence::Stop`].
+    Rule(usize),
+    /// With the record before it, more of the open batch are dead letters than [`crate::Guard`] allows.
+    Runaway {
+        /// Dead letters of the batch.
+        letters: u64,
+        /// Its records, but for ignored ones.
+        records: u64,
+    },
 }
 
 impl Emissions {
@@ -104,7 +118,7 @@ pub struct ClosedWindow {
     pub digest: Digest,
 }
 
-/// Which of the six verdicts a record got.
+/// Which of the seven verdicts a record got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Verdict {
@@ -120,13 +134,15 @@ pub enum Verdict {
     Duplicate,
     /// Folded into its window.
     Counted,
+    /// It has no value, and the pipeline ignores such records.
+    Ignored,
 }
 
 /// How many records got each verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdicts {
     /// Indexed by [`Verdict`].
-    counts: [u64; 6],
+    counts: [u64; 7],
 }
 
 impl Verdicts {
@@ -144,6 +160,11 @@ impl Verdicts {
     /// All records.
     pub fn consumed(&self) -> u64 {
         self.counts.iter().sum()
+    }
+
+    /// The records that are not ignored.
+    pub fn records(&self) -> u64 {
+        self.consumed() - self.of(Verdict::Ignored)
     }
 
     /// Adds all of `other`.
@@ -173,8 +194,33 @@ pub struct BatchReport {
     pub rules: Vec<RuleCounts>,
     /// Ingest time minus event time of the decodable records.
     pub latency: crate::latency::Latency,
-    /// Some of the records that broke a rule.
+    /// For each of the program's [`crate::Program::subjects`]: of rules and the filter over all decodable records, of groups and
+    /// measures over the counted ones.
+    pub valueless: Vec<Valueless>,
+    /// Why records were refused, by the first record of each kind. Records that the meaning after this one judged are not among them.
+    pub refusals: Vec<Refusal>,
+    /// Some of the records that broke a rule or for which an expression has no value.
     pub samples: Vec<Sample>,
+}
+
+/// For how many records an expression has no usable value although nothing that it reads is missing. A record is in one at the most.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Valueless {
+    /// The value can not be computed.
+    pub no_value: u64,
+    /// The value, or a floating-point field that a null comes from, is NaN or infinite.
+    pub not_finite: u64,
+}
+
+/// Records of a batch that were refused for one kind of reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The first of them.
+    pub offset: Offset,
+    /// Why that was refused.
+    pub reason: Reason,
+    /// How many there are.
+    pub records: u64,
 }
 
 /// How the decodable records of a batch stand to one rule.
@@ -188,16 +234,29 @@ pub struct RuleCounts {
     pub skipped: u64,
 }
 
-/// A record that broke a rule.
+/// What a sample is an example of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Why {
+    /// The rule is broken.
+    Violation,
+    /// The expression can not be computed.
+    NoValue,
+    /// The value, or one that was read, is NaN or infinite.
+    NotFinite,
+}
+
+/// A record that broke a rule, or for which an expression has no value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
-    /// The rule's index in the program.
-    pub rule: usize,
+    /// The rule, or the expression.
+    pub subject: Subject,
+    /// Which of the two.
+    pub why: Why,
     /// The record.
     pub offset: Offset,
     /// Its event id as text, when it has one.
     pub event_id: Option<String>,
-    /// The fields that the rule is about, separated by commas.
+    /// The fields that the rule or the expression is about, separated by commas.
     pub field: Option<String>,
     /// The value of the field, or `name=value` of several; nothing when the only one is null.
     pub value: Option<String>,
@@ -213,10 +272,15 @@ pub struct Refused {
 }
 
 /// Why a record was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
-    /// It can not be decoded; the text says what was wrong.
-    Undecodable(String),
+    /// It can not be decoded.
+    Undecodable {
+        /// A stable word for what was wrong.
+        kind: String,
+        /// What was wrong.
+        message: String,
+    },
     /// It breaks the rule with this index.
     Rule(usize),
     /// It has no event id.
@@ -237,4 +301,15 @@ pub enum Reason {
         /// The watermark just before the record.
         watermark: EventTime,
     },
+}
+
+impl Reason {
+    /// Whether both are the same but for the record.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Undecodable { kind: mine, .. }, Self::Undecodable { kind, .. }) => mine == kind,
+            (Self::Rule(mine), Self::Rule(rule)) => mine == rule,
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
 }

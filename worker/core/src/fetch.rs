@@ -59,6 +59,10 @@ pub struct Undecodable {
     pub offset: Offset,
     /// Its log time.
     pub log_time: LogTime,
+    /// A stable word for what is wrong with it, for counting.
+    pub kind: &'static str,
     /// What is wrong with it.
     pub reason: String,
+    /// Whether it has no value at all (a tombstone).
+    pub is_null: bool,
 }

@@ -9,12 +9,12 @@ use arrow_schema::DataType;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::argument::{Argument, millis};
-use crate::emission::Halt;
+use crate::emission::{Cause, Halt};
 use crate::error::Error;
-use crate::evaluate::{evaluate, evaluate_boolean, known_true};
+use crate::evaluate::{Evaluated, Without, evaluate, evaluate_boolean, known_true};
 use crate::fetch::Fetch;
 use crate::groups::{GroupIndex, one_zero};
-use crate::program::{Check, Consequence, Program, Rule};
+use crate::program::{Check, Consequence, Program, Rule, Subject};
 use crate::units::{EventTime, Offset};
 
 /// Per row of a fetch: what its verdict and its fold will need.
@@ -35,24 +35,43 @@ pub(crate) struct Judged {
     pub groups: Vec<u32>,
     /// The argument of each measure.
     pub arguments: Vec<Argument>,
+    /// Rows for which rules and the filter have no value.
+    pub without: Vec<(Subject, Without)>,
+    /// Rows for which groups have none; those of measures are with the arguments.
+    pub groups_without: Vec<(Subject, Without)>,
+    /// Rows in one of the latter or of the arguments'; `None` means none.
+    pub marked: Option<BooleanBuffer>,
 }
 
 impl Judged {
     pub(crate) fn of(program: &Program, rows: &RecordBatch, index: &mut GroupIndex) -> Result<Self, Error> {
-        let checks = program
-            .rules
-            .iter()
-            .map(|rule| match &rule.check {
-                Check::Rows(check) => evaluate_boolean(check, rows, &rule.name).map(Some),
-                Check::Unique | Check::Volume(_) => Ok(None),
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let (mut without, mut groups_without) = (Vec::new(), Vec::new());
+        let (mut checks, mut groups) = (Vec::new(), Vec::new());
+        for (index, rule) in program.rules.iter().enumerate() {
+            checks.push(match &rule.check {
+                Check::Rows(check) => {
+                    let (check, of) = evaluate_boolean(check, rows, &rule.name)?;
+                    without.extend(of.map(|of| (Subject::Rule(index), of)));
+                    Some(check)
+                }
+                Check::Unique | Check::Volume(_) => None,
+            });
+        }
         let filter = program.filter.as_ref().map(|filter| evaluate_boolean(filter, rows, "filter")).transpose()?;
-        let groups = program
-            .groups
-            .iter()
-            .map(|group| evaluate(&group.value, rows, &group.name).map(one_zero))
-            .collect::<Result<Vec<_>, _>>()?;
+        let filter = filter.map(|(filter, of)| {
+            without.extend(of.map(|of| (Subject::Filter, of)));
+            filter
+        });
+        for (index, group) in program.groups.iter().enumerate() {
+            let Evaluated { values, without } = evaluate(&group.value, rows, &group.name)?;
+            groups_without.extend(without.map(|of| (Subject::Group(index), of)));
+            groups.push(one_zero(values));
+        }
+        let arguments: Vec<Argument> =
+            program.measures.iter().map(|measure| Argument::of(measure, rows)).collect::<Result<_, _>>()?;
+        let of_measures = arguments.iter().filter_map(|argument| argument.without.as_ref());
+        let marked = of_measures.chain(groups_without.iter().map(|(_, of)| of)).map(Without::any);
+        let marked = marked.reduce(|all, next| &all | &next);
         Ok(Self {
             ids: hash_ids(rows.column(program.event_id))?,
             times: millis(rows.column(program.event_time), "event time")?,
@@ -60,8 +79,11 @@ impl Judged {
             passes: filter.map(|filter| known_true(&filter)),
             latencies: latencies(program, rows)?,
             groups: index.number(&groups, rows.num_rows())?,
-            arguments: program.measures.iter().map(|measure| Argument::of(measure, rows)).collect::<Result<_, _>>()?,
+            arguments,
             checks,
+            without,
+            groups_without,
+            marked,
         })
     }
 
@@ -88,7 +110,7 @@ impl<'a> Validity<'a> {
     pub(crate) fn of(program: &Program, fetch: &Fetch<'a>) -> Result<Self, Error> {
         let check = |rule: &Rule| match &rule.check {
             Check::Rows(check) if rule.consequence != Consequence::Report => {
-                evaluate_boolean(check, fetch.rows, &rule.name).map(Some)
+                evaluate_boolean(check, fetch.rows, &rule.name).map(|(check, _)| Some(check))
             }
             _ => Ok(None),
         };
@@ -130,8 +152,9 @@ impl<'a> Validity<'a> {
 
     /// The first of the records that `own` accepts before which a rule stops.
     pub(crate) fn stops(&self, own: impl Fn(i64) -> bool) -> Option<Halt> {
-        let mut stopped =
-            self.stopped.iter().map(|(row, rule)| Halt { offset: Offset(self.offsets[*row]), rule: *rule });
+        let halt =
+            |(row, rule): &(usize, usize)| Halt { offset: Offset(self.offsets[*row]), cause: Cause::Rule(*rule) };
+        let mut stopped = self.stopped.iter().map(halt);
         stopped.find(|halt| own(halt.offset.0))
     }
 }

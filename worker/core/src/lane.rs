@@ -81,8 +81,10 @@ struct Pass<'a> {
     row: usize,
     /// First row whose rules are not yet counted.
     uncounted: usize,
-    /// Set at a record before which the lane stops; it ends the pass.
+    /// Set where the lane stops; it ends the pass.
     halt: Option<Halt>,
+    /// Whether what comes next may still be replayed.
+    replaying: bool,
     /// Offset and verdict of records that a lane beside this one judges; then all verdicts are wanted.
     theirs: Option<&'a [(i64, Verdict)]>,
 }
@@ -93,7 +95,7 @@ impl Lane {
         let types: Vec<_> = program.groups.iter().map(|group| group.data_type.clone()).collect();
         let anchor = progress.anchor;
         let sealed = program.windows.floor(anchor.watermark);
-        let batch = anchor.batch.map(|key| OpenBatch::of_key(&program.batch, program.rules.len(), key, anchor));
+        let batch = anchor.batch.map(|key| OpenBatch::of_key(&program, key, anchor));
         Ok(Self {
             groups: GroupIndex::new(&types)?,
             fold: Fold::new(&program),
@@ -143,7 +145,11 @@ impl Lane {
         self.bound_losses(fetch);
         let judged = Judged::of(&self.program, fetch.rows, &mut self.groups)?;
         let out = Emissions::default();
-        let mut pass = Pass { fetch, judged: &judged, out, row: 0, uncounted: 0, halt: None, theirs };
+        let replaying = self.is_replaying();
+        let mut pass = Pass { fetch, judged: &judged, out, row: 0, uncounted: 0, halt: None, replaying, theirs };
+        if theirs.is_none() {
+            pass.halt = self.runaway();
+        }
         for bad in fetch.undecodable {
             self.rows_before(bad.offset, &mut pass)?;
             if pass.halt.is_some() {

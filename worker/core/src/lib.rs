@@ -45,8 +45,8 @@ pub use change::{BeforeProgress, Change, DecreedBoth, Lanes, Said, Targets};
 pub use collect::{Collector, CollectorProgress, Divergence, Published};
 pub use doubts::{Doubt, Lost};
 pub use emission::{
-    BatchReport, ClosedWindow, Emission, Emissions, Halt, Partial, Reason, Refused, RuleCounts, Sample, Seal, Verdict,
-    Verdicts,
+    BatchReport, Cause, ClosedWindow, Emission, Emissions, Halt, Partial, Reason, Refusal, Refused, RuleCounts, Sample,
+    Seal, Valueless, Verdict, Verdicts, Why,
 };
 pub use error::Error;
 pub use fences::Fences;
@@ -59,7 +59,7 @@ pub use loss::Loss;
 pub use merge::Overflow;
 pub use message::Message;
 pub use program::{
-    BatchCut, Check, Computed, Consequence, Expression, Function, Group, Measure, Program, Rule, Volume,
+    BatchCut, Check, Computed, Consequence, Expression, Function, Group, Guard, Measure, Program, Rule, Subject, Volume,
 };
 pub use progress::{BatchKey, Decree, History, Point, Progress};
 pub use topology::Topology;

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use datafusion_physical_expr::PhysicalExpr;
+use datafusion_physical_expr::expressions::Column;
+use datafusion_physical_expr::utils::collect_columns;
+use serde::{Deserialize, Serialize};
 
 use crate::sums::Summed;
 use crate::window::Windows;
@@ -20,14 +23,18 @@ pub struct Computed {
     /// Boolean. Asked only over rows whose value is null: true where it is null because it can not be computed, not because
     /// something that it reads is null. `None` for an expression that can always be computed.
     pub no_value: Option<Expression>,
-    /// Columns of floating-point fields that it reads, ascending.
+    /// Columns that it reads, ascending.
+    pub columns: Vec<usize>,
+    /// Those of them that are floating-point fields.
     pub floats: Vec<usize>,
 }
 
 impl From<Expression> for Computed {
     /// One that can always be computed and reads no floating-point field.
     fn from(value: Expression) -> Self {
-        Self { value, no_value: None, floats: Vec::new() }
+        let mut columns: Vec<usize> = collect_columns(&value).iter().map(Column::index).collect();
+        columns.sort_unstable();
+        Self { value, no_value: None, columns, floats: Vec::new() }
     }
 }
 
@@ -73,6 +80,53 @@ pub struct Program {
     pub outputs: u32,
     /// Whether late records go to the dead-letter topic; they are counted in any case.
     pub late_to_dead_letter: bool,
+    /// Whether records without a value are ignored; otherwise they can not be decoded.
+    pub ignore_nulls: bool,
+    /// From which share of dead letters on a lane stops; `None`: never. It decides no verdict.
+    pub guard: Option<Guard>,
+}
+
+/// When too many records of a batch have become dead letters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Guard {
+    /// Dead letters per million records that are not ignored; more are too many.
+    pub most: u32,
+    /// Of fewer records a share says nothing; positive.
+    pub at_least: u64,
+}
+
+impl Guard {
+    /// Whether so many dead letters of so many records are too many.
+    pub fn stops(&self, letters: u64, records: u64) -> bool {
+        let too_many = u128::from(letters) * 1_000_000 > u128::from(self.most) * u128::from(records);
+        records >= self.at_least && too_many
+    }
+
+    /// So many records can follow without the guard stopping before the last of them, whatever they are; at least one.
+    pub(crate) fn patience(&self, letters: u64, records: u64) -> u64 {
+        // The least n with (letters + n) * 10^6 > most * (records + n).
+        let (all, most) = (1_000_000, i128::from(self.most));
+        let margin = most * i128::from(records) - all * i128::from(letters);
+        let until_many = match all - most {
+            gain if gain > 0 => margin.div_euclid(gain).saturating_add(1),
+            _ => i128::from(u64::MAX),
+        };
+        let until_enough = i128::from(self.at_least) - i128::from(records);
+        until_many.max(until_enough).clamp(1, i128::from(u64::MAX)) as u64
+    }
+}
+
+/// An expression of a program.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Subject {
+    /// The rule with this index.
+    Rule(usize),
+    /// The filter.
+    Filter,
+    /// The grouping column with this index.
+    Group(usize),
+    /// The argument and the predicate of the measure with this index.
+    Measure(usize),
 }
 
 /// A quality rule.
@@ -181,6 +235,44 @@ pub struct BatchCut {
 }
 
 impl Program {
+    /// What may have no value for a record, in the order of [`Subject`].
+    pub fn subjects(&self) -> impl Iterator<Item = Subject> {
+        let rules = (0..self.rules.len()).map(Subject::Rule);
+        let groups = (0..self.groups.len()).map(Subject::Group);
+        rules.chain([Subject::Filter]).chain(groups).chain((0..self.measures.len()).map(Subject::Measure))
+    }
+
+    /// The place of `subject` among [`Self::subjects`].
+    pub(crate) fn place(&self, subject: Subject) -> usize {
+        let (rules, groups) = (self.rules.len(), self.groups.len());
+        match subject {
+            Subject::Rule(rule) => rule,
+            Subject::Filter => rules,
+            Subject::Group(group) => rules + 1 + group,
+            Subject::Measure(measure) => rules + 1 + groups + measure,
+        }
+    }
+
+    /// Columns that a sample of `subject` shows, ascending.
+    pub(crate) fn columns_of(&self, subject: Subject) -> Vec<usize> {
+        let of = |expressions: &[Option<&Computed>]| {
+            let expressions = expressions.iter().flatten();
+            let mut columns: Vec<usize> = expressions.flat_map(|computed| computed.columns.iter().copied()).collect();
+            columns.sort_unstable();
+            columns.dedup();
+            columns
+        };
+        match subject {
+            Subject::Rule(rule) => self.rules[rule].columns.clone(),
+            Subject::Filter => of(&[self.filter.as_ref()]),
+            Subject::Group(group) => of(&[Some(&self.groups[group].value)]),
+            Subject::Measure(measure) => {
+                let measure = &self.measures[measure];
+                of(&[measure.argument.as_ref(), measure.predicate.as_ref()])
+            }
+        }
+    }
+
     /// A digest of everything that decides what a lane remembers and folds, hexadecimal.
     pub fn fingerprint(&self) -> String {
         let mut hasher = blake3::Hasher::new();
@@ -189,7 +281,10 @@ impl Program {
         };
         let (delay, skew, grid, batch) = (self.delay, self.max_future_skew, self.windows, self.batch);
         add(format!("{} {} {:?} {delay} {skew}", self.event_id, self.event_time, self.ingest_time));
-        add(format!("{grid:?} {batch:?} {:?} {} {}", self.redacted, self.outputs, self.late_to_dead_letter));
+        add(format!(
+            "{grid:?} {batch:?} {:?} {} {} {}",
+            self.redacted, self.outputs, self.late_to_dead_letter, self.ignore_nulls
+        ));
         add(self.filter.as_ref().map_or_else(String::new, ToString::to_string));
         for Rule { name, check, consequence, columns, nulls_alone, .. } in &self.rules {
             let check = match check {

@@ -1,11 +1,11 @@
-//! What a report shows of a record that broke a rule: its id and the fields that the rule is about, never a redacted value.
+//! What a report shows of a record that broke a rule, or for which an expression has no value: its id and the fields that the rule is about, never a redacted value.
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_cast::display::array_value_to_string;
 
-use crate::emission::Sample;
+use crate::emission::{Sample, Why};
 use crate::fetch::Fetch;
-use crate::program::Program;
+use crate::program::{Program, Subject};
 use crate::units::Offset;
 
 /// Stands for a value that nobody is to see.
@@ -13,11 +13,12 @@ const REDACTED: &str = "(redacted)";
 /// Most characters of a value that are shown.
 const MOST: usize = 256;
 
-/// The sample of `row`, which breaks `rule`.
-pub(crate) fn sample(program: &Program, rule: usize, fetch: &Fetch<'_>, row: usize) -> Sample {
-    let (rows, about) = (fetch.rows, &program.rules[rule]);
-    let shown = |column: usize| !about.nulls_alone || rows.column(column).is_null(row);
-    let columns: Vec<usize> = about.columns.iter().copied().filter(|column| shown(*column)).collect();
+/// The sample of `row`, an example of `why` for `subject`.
+pub(crate) fn sample(program: &Program, subject: Subject, why: Why, fetch: &Fetch<'_>, row: usize) -> Sample {
+    let rows = fetch.rows;
+    let nulls_alone = matches!(subject, Subject::Rule(rule) if program.rules[rule].nulls_alone);
+    let shown = |column: usize| !nulls_alone || rows.column(column).is_null(row);
+    let columns: Vec<usize> = program.columns_of(subject).into_iter().filter(|column| shown(*column)).collect();
     let name = |column: usize| rows.schema_ref().field(column).name().clone();
     let names: Vec<String> = columns.iter().map(|column| name(*column)).collect();
     let value = match columns.as_slice() {
@@ -32,7 +33,8 @@ pub(crate) fn sample(program: &Program, rule: usize, fetch: &Fetch<'_>, row: usi
         }
     };
     Sample {
-        rule,
+        subject,
+        why,
         offset: Offset(fetch.offsets[row]),
         event_id: self::value(program, rows, program.event_id, row),
         field: (!names.is_empty()).then(|| names.join(", ")),

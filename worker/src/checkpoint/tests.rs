@@ -44,6 +44,8 @@ fn program() -> Arc<Program> {
         batch: BatchCut { interval: 10_000, max_records: 1_000_000, samples: 0 },
         outputs: 1,
         late_to_dead_letter: true,
+        ignore_nulls: false,
+        guard: None,
     })
 }
 

@@ -29,7 +29,9 @@ impl Decoded {
         let of = |bad: &Undecodable| stream_core::Undecodable {
             offset: Offset(bad.offset),
             log_time: LogTime(bad.log_time),
+            kind: bad.reason.code(),
             reason: format!("{}: {}", bad.reason.code(), bad.reason),
+            is_null: bad.reason == Reason::NullValue,
         };
         self.undecodable.iter().map(of).collect()
     }

@@ -203,7 +203,7 @@ impl LaneWork {
             match Owned::take(shared, partition, now) {
                 Ok(owned) => {
                     shared.status.recovered(&task);
-                    shared.status.set_partition(owned.report());
+                    shared.status.set_partition(owned.report(shared));
                     self.owned.insert(partition, owned);
                     self.waiting.remove(&partition);
                 }
@@ -222,7 +222,7 @@ impl LaneWork {
 
     fn report(&self, shared: &Shared) {
         for owned in self.owned.values() {
-            shared.status.set_partition(owned.report());
+            shared.status.set_partition(owned.report(shared));
         }
     }
 }

@@ -37,7 +37,7 @@ pub struct Owned {
     drained: bool,
     /// The position at which nothing was left to be read for as long as makes a partition idle.
     idle_at: Option<Offset>,
-    /// The record before which a rule has stopped it; true where that is one of the meaning before.
+    /// The record before which its lane stands; true where that is the lane of the meaning before.
     halt: Option<(bool, Halt)>,
     resting: bool,
     /// When the last record was read.
@@ -85,7 +85,7 @@ impl Owned {
 
     /// Reads, judges, folds and emits one fetch; whether there was one.
     pub fn step(&mut self, shared: &Shared, now: Now) -> Result<bool, IngestError> {
-        self.resting = self.at_end() || self.stands_still(shared);
+        self.resting = self.stands_still(shared) || self.at_end();
         if self.resting {
             return Ok(false);
         }
@@ -112,14 +112,16 @@ impl Owned {
 
     /// Whether a person has to decide before it goes on; says so.
     fn stands_still(&self, shared: &Shared) -> bool {
-        let halt = self.halt.map(|(is_before, halt)| (program(shared, is_before), halt));
-        let standstill = if self.lanes.is_replaying() {
-            None
-        } else {
-            standstill::of(shared, self.partition, halt, self.lanes.first().batch_verdicts())
-        };
+        let standstill = self.standstill();
+        let standstill = standstill
+            .map(|(is_before, halt)| standstill::of(shared, self.partition, program(shared, is_before), halt));
         standstill::tell(shared, self.partition, standstill.as_ref());
         standstill.is_some()
+    }
+
+    /// Where it stands until a person decides.
+    fn standstill(&self) -> Option<(bool, Halt)> {
+        self.halt.or_else(|| self.lanes.runaway()).filter(|_| !self.lanes.is_replaying())
     }
 
     fn feed(&mut self, shared: &Shared, read: &Read) -> Result<(), IngestError> {
@@ -163,7 +165,7 @@ impl Owned {
 
     /// Decrees the end of a bounded run, once this partition has been read: the decree is committed before its seal is sent.
     pub fn drain(&mut self, shared: &Shared, targets: Targets) -> Result<(), IngestError> {
-        if self.drained || !self.at_end() || self.lanes.is_replaying() {
+        if self.drained || !self.at_end() || self.lanes.is_replaying() || self.standstill().is_some() {
             return Ok(());
         }
         self.decree(shared, targets)?;

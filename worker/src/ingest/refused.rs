@@ -7,7 +7,7 @@ use stream_core::{EventTime, Program, Reason};
 pub(crate) fn words(program: &Program, reason: &Reason) -> (&'static str, Option<String>, String) {
     let invalid = |rule: &str, message: String| ("Invalid", Some(rule.to_owned()), message);
     match reason {
-        Reason::Undecodable(message) => ("Undecodable", None, message.clone()),
+        Reason::Undecodable { message, .. } => ("Undecodable", None, message.clone()),
         Reason::Rule(index) => {
             let rule = &program.rules[*index];
             invalid(&rule.name, format!("breaks rule '{}', expected {}", rule.name, rule.expected))

@@ -11,7 +11,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use plan::{PartitionKey, Plan};
-use schemas::wire::BatchBody;
+use schemas::wire::{BatchBody, ExpressionBody, RefusalBody, RuleBody, SampleBody};
 use stream_core::{Latency, Lost, Published};
 
 use super::overflow;
@@ -95,10 +95,59 @@ pub fn gold(plan: &Plan, published: &Published, output: i32) -> Result<Table, Pa
     })
 }
 
-/// The quality report of a batch: one row for the batch (`rule` is null) and one per rule.
+/// A row of a quality report.
+enum Row<'a> {
+    Batch,
+    Rule(&'a RuleBody),
+    Expression(&'a ExpressionBody),
+    Refusal(&'a RefusalBody),
+}
+
+impl<'a> Row<'a> {
+    fn kind(&self) -> &'a str {
+        match self {
+            Self::Batch => "batch",
+            Self::Rule(_) => "rule",
+            Self::Expression(expression) => &expression.kind,
+            Self::Refusal(_) => "refusal",
+        }
+    }
+
+    fn name(&self) -> Option<&'a str> {
+        match self {
+            Self::Batch => None,
+            Self::Rule(rule) => Some(&rule.name),
+            Self::Expression(expression) => Some(&expression.name),
+            Self::Refusal(refusal) => Some(&refusal.reason),
+        }
+    }
+
+    fn rule(&self) -> Option<&'a RuleBody> {
+        if let Self::Rule(rule) = self { Some(rule) } else { None }
+    }
+
+    fn refusal(&self) -> Option<&'a RefusalBody> {
+        if let Self::Refusal(refusal) = self { Some(refusal) } else { None }
+    }
+
+    /// For how many records there is no value, and for how many it is not finite.
+    fn valueless(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::Rule(rule) => Some((rule.no_value, rule.not_finite)),
+            Self::Expression(expression) => Some((expression.no_value, expression.not_finite)),
+            Self::Batch | Self::Refusal(_) => None,
+        }
+    }
+}
+
+/// The quality report of a batch: one row for the batch (`kind` is `batch`), one per rule, one for each other expression that had no
+/// value for some record, and one per reason for which records were refused.
 pub fn report(plan: &Plan, partition: i32, body: &BatchBody) -> Result<Table, ParquetError> {
     let id = format!("{partition}-{}", body.first_offset);
-    let rows = body.rules.len() + 1;
+    let expressions = body.expressions.iter().map(Row::Expression);
+    let rest = body.rules.iter().map(Row::Rule).chain(expressions).chain(body.refusals.iter().map(Row::Refusal));
+    let each: Vec<Row<'_>> = std::iter::once(Row::Batch).chain(rest).collect();
+    let rows = each.len();
     let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, rows))) };
     let long = |value: i64| -> ArrayRef { Arc::new(Int64Array::from_value(value, rows)) };
     let time =
@@ -107,13 +156,13 @@ pub fn report(plan: &Plan, partition: i32, body: &BatchBody) -> Result<Table, Pa
         let first = std::iter::once(value.map(|value| value as i64));
         Arc::new(first.chain(std::iter::repeat_n(None, rows - 1)).collect::<Int64Array>())
     };
-    let of_rule = |value: fn(&schemas::wire::RuleBody) -> u64| -> ArrayRef {
-        Arc::new(
-            std::iter::once(None).chain(body.rules.iter().map(|rule| Some(value(rule) as i64))).collect::<Int64Array>(),
-        )
+    let number = |value: &dyn Fn(&Row<'_>) -> Option<i64>| -> ArrayRef {
+        Arc::new(each.iter().map(value).collect::<Int64Array>())
     };
-    let rule_text = |value: fn(&schemas::wire::RuleBody) -> &str| -> ArrayRef {
-        Arc::new(std::iter::once(None).chain(body.rules.iter().map(|rule| Some(value(rule)))).collect::<StringArray>())
+    let of_rule =
+        |value: fn(&RuleBody) -> u64| -> ArrayRef { number(&|row| row.rule().map(|rule| value(rule) as i64)) };
+    let words = |value: &dyn Fn(&Row<'_>) -> Option<String>| -> ArrayRef {
+        Arc::new(each.iter().map(value).collect::<StringArray>())
     };
     let latency = Latency::from_buckets(body.latency.iter().copied());
     let quantile = |per_mille| of_batch(latency.quantile(per_mille).map(|millis| millis as u64));
@@ -126,11 +175,15 @@ pub fn report(plan: &Plan, partition: i32, body: &BatchBody) -> Result<Table, Pa
         ("end_offset", long(body.end_offset)),
         ("first_log_time", time(body.first_log_time)),
         ("last_log_time", time(body.last_log_time)),
-        ("rule", rule_text(|rule| &rule.name)),
-        ("fingerprint", rule_text(|rule| &rule.fingerprint)),
+        ("kind", words(&|row| Some(row.kind().to_owned()))),
+        ("name", words(&|row| row.name().map(str::to_owned))),
+        ("rule", words(&|row| row.rule().map(|rule| rule.name.clone()))),
+        ("fingerprint", words(&|row| row.rule().map(|rule| rule.fingerprint.clone()))),
         ("evaluated", of_rule(|rule| rule.evaluated)),
         ("violations", of_rule(|rule| rule.violations)),
         ("skipped", of_rule(|rule| rule.skipped)),
+        ("no_value", number(&|row| row.valueless().map(|(no_value, _)| no_value as i64))),
+        ("not_finite", number(&|row| row.valueless().map(|(_, not_finite)| not_finite as i64))),
         ("consumed", of_batch(Some(ledger.consumed))),
         ("counted", of_batch(Some(ledger.counted))),
         ("duplicate", of_batch(Some(ledger.duplicate))),
@@ -138,17 +191,22 @@ pub fn report(plan: &Plan, partition: i32, body: &BatchBody) -> Result<Table, Pa
         ("filtered", of_batch(Some(ledger.filtered))),
         ("invalid", of_batch(Some(ledger.invalid))),
         ("undecodable", of_batch(Some(ledger.undecodable))),
+        ("ignored", of_batch(Some(ledger.ignored))),
         ("gaps", of_batch(Some(body.gaps))),
         ("latency_p50_ms", quantile(500)),
         ("latency_p95_ms", quantile(950)),
         ("latency_p99_ms", quantile(990)),
         ("latency_max_ms", quantile(1000)),
+        ("verdict", words(&|row| row.refusal().map(|refusal| refusal.verdict.clone()))),
+        ("refused", number(&|row| row.refusal().map(|refusal| refusal.records as i64))),
+        ("example_offset", number(&|row| row.refusal().map(|refusal| refusal.offset))),
+        ("example", words(&|row| row.refusal().map(|refusal| refusal.message.clone()))),
     ];
     let bytes = encode(&table(columns)?, &[])?;
     Ok(Table { folder: format!("dq/{}/metrics/batch_id={id}", plan.name), name: "report.parquet".to_owned(), bytes })
 }
 
-/// The samples of a batch: one row per sampled violation. Nothing when there is none.
+/// The samples of a batch: one row per sampled violation, and per record for which an expression has no value. Nothing when there is none.
 pub fn samples(plan: &Plan, partition: i32, body: &BatchBody) -> Result<Option<Table>, ParquetError> {
     if body.samples.is_empty() {
         return Ok(None);
@@ -156,19 +214,27 @@ pub fn samples(plan: &Plan, partition: i32, body: &BatchBody) -> Result<Option<T
     let id = format!("{partition}-{}", body.first_offset);
     let rows = body.samples.len();
     let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, rows))) };
-    let samples = || body.samples.iter();
-    let expected = samples()
-        .map(|sample| plan.rules.iter().find(|rule| rule.name == sample.rule).map(|rule| rule.expected.as_str()));
+    let words = |value: &dyn Fn(&SampleBody) -> Option<String>| -> ArrayRef {
+        Arc::new(body.samples.iter().map(value).collect::<StringArray>())
+    };
+    let of_rule = |sample: &SampleBody| (sample.kind == "rule").then(|| sample.name.clone());
+    let expected = |sample: &SampleBody| {
+        let rule = of_rule(sample).filter(|_| sample.why == "violation")?;
+        plan.rules.iter().find(|planned| planned.name == rule).map(|planned| planned.expected.clone())
+    };
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("pipeline", text(&plan.name)),
         ("batch_id", text(&id)),
         ("partition", Arc::new(Int32Array::from_value(partition, rows))),
-        ("rule", Arc::new(StringArray::from_iter_values(samples().map(|sample| &sample.rule)))),
-        ("offset", Arc::new(Int64Array::from_iter_values(samples().map(|sample| sample.offset)))),
-        ("event_id", Arc::new(samples().map(|sample| sample.event_id.as_deref()).collect::<StringArray>())),
-        ("field", Arc::new(samples().map(|sample| sample.field.as_deref()).collect::<StringArray>())),
-        ("value", Arc::new(samples().map(|sample| sample.value.as_deref()).collect::<StringArray>())),
-        ("expected", Arc::new(expected.collect::<StringArray>())),
+        ("kind", words(&|sample| Some(sample.kind.clone()))),
+        ("name", words(&|sample| Some(sample.name.clone()))),
+        ("rule", words(&of_rule)),
+        ("why", words(&|sample| Some(sample.why.clone()))),
+        ("offset", Arc::new(Int64Array::from_iter_values(body.samples.iter().map(|sample| sample.offset)))),
+        ("event_id", words(&|sample| sample.event_id.clone())),
+        ("field", words(&|sample| sample.field.clone())),
+        ("value", words(&|sample| sample.value.clone())),
+        ("expected", words(&expected)),
     ];
     let bytes = encode(&table(columns)?, &[])?;
     let folder = format!("dq/{}/samples/batch_id={id}", plan.name);

@@ -3,6 +3,7 @@
 //! The state is the core's [`Health`], a function of the reports in the partials topic; a restart reads them again
 //! ([`watch`]), and until it has, nothing that the state could forbid is done.
 
+mod details;
 mod watch;
 mod words;
 
@@ -16,14 +17,43 @@ use stream_core::{BatchName, Health, HealthRules, Limits, LogTime, Offset, Parti
 
 use crate::status::Status;
 
+use details::Details;
 pub(crate) use watch::Watch;
 pub use watch::WatchError;
+
+/// The batches of the span: the state that follows from them, and what else they say.
+struct Span {
+    health: Health,
+    details: Details,
+}
+
+impl Span {
+    fn new(plan: &Plan) -> Self {
+        Self { health: Health::new(rules(plan)), details: Details::default() }
+    }
+
+    /// Takes in the report of a batch; whether it changed anything.
+    fn observe(&mut self, plan: &Plan, partition: i32, body: &BatchBody) -> bool {
+        let batch = BatchName { partition: Partition(partition), first: Offset(body.first_offset) };
+        let last = LogTime(body.last_log_time);
+        let changed = self.health.observe(batch, last, tallies(plan, body));
+        if let Some(newest) = self.health.newest().filter(|_| changed) {
+            self.details.observe(batch, last, body, newest.0.saturating_sub(plan.thresholds.span_ms));
+        }
+        changed
+    }
+
+    fn report(&self, plan: &Plan) -> QualityReport {
+        let (refusals, valueless) = (self.details.refusals(), self.details.valueless());
+        QualityReport { refusals, valueless, ..words::report(plan, &self.health) }
+    }
+}
 
 /// Shared by the tasks of a worker.
 pub struct Quality {
     plan: Arc<Plan>,
     status: Arc<Status>,
-    health: Mutex<Health>,
+    health: Mutex<Span>,
     /// Whether the reports of the last span have been read.
     known: AtomicBool,
     critical: AtomicBool,
@@ -32,33 +62,32 @@ pub struct Quality {
 impl Quality {
     /// Nothing known yet.
     pub fn new(plan: Arc<Plan>, status: Arc<Status>) -> Self {
-        let health = Mutex::new(Health::new(rules(&plan)));
+        let health = Mutex::new(Span::new(&plan));
         Self { plan, status, health, known: AtomicBool::new(false), critical: AtomicBool::new(false) }
     }
 
     /// Takes in the report of a batch; one that is known already changes nothing.
     pub fn observe(&self, partition: i32, body: &BatchBody) {
-        let batch = BatchName { partition: Partition(partition), first: Offset(body.first_offset) };
-        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        if health.observe(batch, LogTime(body.last_log_time), tallies(&self.plan, body)) {
-            self.critical.store(health.state() == State::Critical, Ordering::Release);
+        let mut span = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        if span.observe(&self.plan, partition, body) {
+            self.critical.store(span.health.state() == State::Critical, Ordering::Release);
             // Half of the past would be told as if it were all.
             if self.is_known() {
-                self.status.set_quality(words::report(&self.plan, &health));
+                self.status.set_quality(span.report(&self.plan));
             }
         }
     }
 
     /// The reports of the last span have been read.
     fn set_known(&self) {
-        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        self.status.set_quality(words::report(&self.plan, &health));
+        let span = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        self.status.set_quality(span.report(&self.plan));
         self.known.store(true, Ordering::Release);
     }
 
     /// The newest log time that counts.
     fn newest(&self) -> Option<LogTime> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner).newest()
+        self.health.lock().unwrap_or_else(PoisonError::into_inner).health.newest()
     }
 
     /// Whether the reports of the last span have been read.
@@ -86,7 +115,7 @@ impl Quality {
             return false;
         }
         if self.critical.load(Ordering::Acquire) {
-            let why = words::doubts(&self.plan, &self.health.lock().unwrap_or_else(PoisonError::into_inner));
+            let why = words::doubts(&self.plan, &self.health.lock().unwrap_or_else(PoisonError::into_inner).health);
             self.status.trouble(task, reason, format!("{what}: {why}"));
             return false;
         }
@@ -97,12 +126,11 @@ impl Quality {
 
 /// The state of the data by these reports, each with its partition, in any order.
 pub fn report(plan: &Plan, reports: &[(i32, BatchBody)]) -> QualityReport {
-    let mut health = Health::new(rules(plan));
+    let mut span = Span::new(plan);
     for (partition, body) in reports {
-        let batch = BatchName { partition: Partition(*partition), first: Offset(body.first_offset) };
-        health.observe(batch, LogTime(body.last_log_time), tallies(plan, body));
+        span.observe(plan, *partition, body);
     }
-    words::report(plan, &health)
+    span.report(plan)
 }
 
 fn rules(plan: &Plan) -> HealthRules {
@@ -127,7 +155,7 @@ fn rules(plan: &Plan) -> HealthRules {
 /// Of the whole and of each rule. What a rule of another meaning found does not count for one of today's.
 fn tallies(plan: &Plan, body: &BatchBody) -> Vec<Tally> {
     let ledger = &body.ledger;
-    let whole = Tally { evaluated: ledger.consumed, violations: ledger.invalid + ledger.undecodable };
+    let whole = Tally { evaluated: ledger.records(), violations: ledger.invalid + ledger.undecodable };
     let rules = plan.rules.iter().map(|rule| {
         let found = body.rules.iter().find(|found| found.name == rule.name && found.fingerprint == rule.fingerprint);
         found.map_or_else(Tally::default, |found| Tally { evaluated: found.evaluated, violations: found.violations })

@@ -29,6 +29,8 @@ pub(super) fn report(plan: &Plan, health: &Health) -> QualityReport {
         batches: health.batches() as u64,
         overall: standing(&standings[0]),
         rules: rules.collect(),
+        refusals: Vec::new(),
+        valueless: Vec::new(),
         worst_batch: worst,
     }
 }

@@ -41,11 +41,17 @@ fn store(folder: &Path) -> Store {
         copy(
             &format!("dq/revenue-5m/metrics/batch_id={partition}-{first}/report.parquet"),
             &format!(
-                "select {partition} as partition, {first}::bigint as first_offset, {end}::bigint as end_offset, rule, evaluated, \
-                 violations, skipped, consumed, counted, 0::bigint as duplicate, late, 0::bigint as filtered, 0::bigint as invalid, \
-                 0::bigint as undecodable, gaps from (values (null, null, null, null, {}::bigint, {counted}::bigint, 1::bigint, \
-                 1::bigint), ('region', 5::bigint, 2::bigint, 1::bigint, null, null, null, null), ('required', 5, 0, 0, null, null, \
-                 null, null)) as t(rule, evaluated, violations, skipped, consumed, counted, late, gaps)",
+                "select {partition} as partition, {first}::bigint as first_offset, {end}::bigint as end_offset, kind, name, \
+                 case kind when 'rule' then name end as rule, evaluated, violations, skipped, no_value, not_finite, consumed, counted, \
+                 0::bigint as duplicate, late, 0::bigint as filtered, 0::bigint as invalid, 0::bigint as undecodable, \
+                 0::bigint as ignored, gaps, case kind when 'refusal' then 'Undecodable' end as verdict, refused, \
+                 case kind when 'refusal' then {first}::bigint end as example_offset, case kind when 'refusal' then 'no Avro' end as example \
+                 from (values ('batch', null, null, null, null, null, null, {}::bigint, {counted}::bigint, 1::bigint, 1::bigint, null), \
+                 ('rule', 'region', 5::bigint, 2::bigint, 1::bigint, 1::bigint, 0::bigint, null, null, null, null, null), \
+                 ('rule', 'required', 5, 0, 0, 0, 0, null, null, null, null, null), \
+                 ('measure', 'revenue', null, null, null, 0, 2, null, null, null, null, null), \
+                 ('refusal', 'bad-magic', null, null, null, null, null, null, null, null, null, 4::bigint)) \
+                 as t(kind, name, evaluated, violations, skipped, no_value, not_finite, consumed, counted, late, gaps, refused)",
                 end - first - 1
             ),
         );
@@ -83,13 +89,25 @@ Gold, total of 2 windows and 2 rows
         summary_text::quality(&summary),
         "\
 Quality per rule
-┌──────────┬───────────┬────────────┬─────────┬─────────┐
-│ rule     ┆ evaluated ┆ violations ┆ skipped ┆   share │
-╞══════════╪═══════════╪════════════╪═════════╪═════════╡
-│ required ┆        15 ┆          0 ┆       0 ┆  0.00 % │
-│ region   ┆        15 ┆          6 ┆       3 ┆ 40.00 % │
-└──────────┴───────────┴────────────┴─────────┴─────────┘
+┌──────────┬───────────┬────────────┬─────────┬──────────┬────────────┬─────────┐
+│ rule     ┆ evaluated ┆ violations ┆ skipped ┆ no value ┆ not finite ┆   share │
+╞══════════╪═══════════╪════════════╪═════════╪══════════╪════════════╪═════════╡
+│ required ┆        15 ┆          0 ┆       0 ┆        0 ┆          0 ┆  0.00 % │
+│ region   ┆        15 ┆          6 ┆       3 ┆        3 ┆          0 ┆ 40.00 % │
+└──────────┴───────────┴────────────┴─────────┴──────────┴────────────┴─────────┘
+
+Left out, because nothing could be computed or a value is not finite
+┌─────────────────┬──────────┬────────────┐
+│ expression      ┆ no value ┆ not finite │
+╞═════════════════╪══════════╪════════════╡
+│ measure revenue ┆        0 ┆          6 │
+└─────────────────┴──────────┴────────────┘
 "
+    );
+    let refused = summary_text::refusals(&summary);
+    assert!(
+        refused.contains("  12 Undecodable, bad-magic: at 0-0 no Avro\n    the values do not carry a schema id"),
+        "{refused}"
     );
 }
 

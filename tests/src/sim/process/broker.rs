@@ -221,7 +221,13 @@ impl Reader for SimReader {
                 sales.push(sale.clone());
             } else {
                 let (offset, log_time) = (Offset(entry.offset), LogTime(log_time));
-                read.undecodable.push(Undecodable { offset, log_time, reason: "no sale".to_owned() });
+                read.undecodable.push(Undecodable {
+                    offset,
+                    log_time,
+                    kind: "no-sale",
+                    reason: "no sale".to_owned(),
+                    is_null: false,
+                });
             }
         }
         drop(world);
@@ -251,7 +257,7 @@ impl Reader for SimReader {
 /// The word for why a record was refused.
 fn reason(reason: &Reason) -> &'static str {
     match reason {
-        Reason::Undecodable(_) => "undecodable",
+        Reason::Undecodable { .. } => "undecodable",
         Reason::Late { .. } => "late",
         _ => "invalid",
     }

@@ -28,8 +28,13 @@ impl Before {
         from: Offset,
         said: &mut Said,
     ) -> Result<bool, Error> {
+        if let Some(halt) = self.runaway(now) {
+            said.before.halt = Some(halt);
+            return Ok(true);
+        }
         let ends = [self.lane.position(), now.position(), self.lane.silent_until(), now.silent_until()];
         let until = ends.into_iter().filter(|end| *end > from).fold(fetch.end, Offset::min);
+        let until = self.within_patience(fetch, from, until);
         let Stretch { theirs, cut, halt } = self.foresee(before, fetch, from, until)?;
         let verdicts = feed_now(now, fetch, from, cut, &theirs, said)?;
         if self.lane.position() <= from {
@@ -45,6 +50,27 @@ impl Before {
             of.halt = Some(halt);
         }
         Ok(halt.is_some())
+    }
+
+    /// Where both lanes stand because too much of the batch that the meaning before reports went to the dead letters.
+    pub(super) fn runaway(&self, now: &Lane) -> Option<Halt> {
+        let settled = !now.is_replaying() && now.position() == self.lane.position();
+        self.lane.runaway_by(self.change.beside.guard).filter(|_| settled)
+    }
+
+    /// The end of a stretch in which the guard can not stop before its end, whatever the records are: none of the two lanes can be
+    /// stopped in the middle.
+    fn within_patience(&self, fetch: &Fetch<'_>, from: Offset, until: Offset) -> Offset {
+        let Some(guard) = self.change.beside.guard.filter(|_| !self.lane.is_replaying()) else { return until };
+        let (letters, records) = self.lane.letters();
+        let patience = guard.patience(letters, records).min(guard.patience(0, 0));
+        let part = fetch.part(from, until);
+        let part = part.fetch();
+        let mut offsets: Vec<i64> =
+            part.offsets.iter().copied().chain(part.undecodable.iter().map(|bad| bad.offset.0)).collect();
+        offsets.sort_unstable();
+        let last = usize::try_from(patience - 1).ok().and_then(|last| offsets.get(last));
+        last.map_or(until, |last| Offset(last + 1).min(until))
     }
 
     /// How the records from `from` on can be fed to both lanes at once: none behind the one that closes the last window before, and none

@@ -1,11 +1,11 @@
 //! What ends: batches, windows, decrees that have been met, groups that nobody holds any more.
 
 use super::{Lane, Pass, after, here};
-use crate::emission::{Emission, Emissions, Seal};
+use crate::emission::{Cause, Emission, Emissions, Halt, Refusal, Seal, Why};
 use crate::error::Error;
 use crate::judge::Judged;
 use crate::open::OpenWindow;
-use crate::program::Check;
+use crate::program::{Check, Guard, Subject};
 use crate::progress::{Decree, Point};
 use crate::sample::sample;
 use crate::units::Offset;
@@ -61,7 +61,7 @@ impl Lane {
         };
         let before = self.batch_before.replace(batch.key);
         if loud && !self.was_open_at_a_loss(batch.first) {
-            let (key, records) = (batch.key, batch.verdicts.consumed());
+            let (key, records) = (batch.key, batch.verdicts.records());
             let is_whole = interval_over && before.is_some_and(|before| before.0 != key.0);
             let report = batch.report(&self.program.rules, end, is_whole.then_some(&self.volumes));
             out.items.push(Emission::Report(report));
@@ -107,9 +107,13 @@ impl Lane {
         let Some(batch) = self.batch.as_mut().filter(|_| from < to) else { return };
         for (rule, check) in pass.judged.checks.iter().enumerate() {
             if let Some(check) = check {
-                let show = |row: usize| sample(&self.program, rule, pass.fetch, row);
+                let show = |row: usize| sample(&self.program, Subject::Rule(rule), Why::Violation, pass.fetch, row);
                 batch.check(rule, check, from, to, pass.fetch.offsets, show);
             }
+        }
+        for (subject, without) in &pass.judged.without {
+            let show = |row: usize, why: Why| sample(&self.program, *subject, why, pass.fetch, row);
+            batch.without(self.program.place(*subject), without, (from, to), pass.fetch.offsets, show);
         }
         if let Some((latencies, known)) = &pass.judged.latencies {
             let rows = (from..to).filter(|row| known.as_ref().is_none_or(|known| known.value(*row)));
@@ -122,8 +126,46 @@ impl Lane {
     pub(super) fn sample_duplicate(&mut self, row: usize, pass: &Pass<'_>) {
         let rule = self.program.rules.iter().position(|rule| matches!(rule.check, Check::Unique));
         if let (Some(rule), Some(batch)) = (rule, &mut self.batch) {
-            batch.offer(rule, pass.fetch.offsets[row], || sample(&self.program, rule, pass.fetch, row));
+            let show = || sample(&self.program, Subject::Rule(rule), Why::Violation, pass.fetch, row);
+            batch.offer(rule, pass.fetch.offsets[row], show);
         }
+    }
+
+    /// Counts for which groups and measures a counted record has no value.
+    #[cold]
+    pub(super) fn count_valueless(&mut self, row: usize, pass: &Pass<'_>) {
+        let Some(batch) = &mut self.batch else { return };
+        let (program, judged) = (&self.program, pass.judged);
+        let measures = judged.arguments.iter().enumerate();
+        let measures =
+            measures.filter_map(|(index, argument)| Some((Subject::Measure(index), argument.without.as_ref()?)));
+        for (subject, without) in judged.groups_without.iter().map(|(subject, of)| (*subject, of)).chain(measures) {
+            let show = |row: usize, why: Why| sample(program, subject, why, pass.fetch, row);
+            batch.without(program.place(subject), without, (row, row + 1), pass.fetch.offsets, show);
+        }
+    }
+
+    /// Where the lane stands because too much of the open batch went to the dead letters; nowhere while it is replaying.
+    pub fn runaway(&self) -> Option<Halt> {
+        self.runaway_by(self.program.guard)
+    }
+
+    /// Why records of the open batch were refused.
+    pub fn open_refusals(&self) -> &[Refusal] {
+        self.batch.as_ref().map_or(&[], |batch| &batch.refusals)
+    }
+
+    /// Dead letters and records of the open batch.
+    pub(crate) fn letters(&self) -> (u64, u64) {
+        self.batch.as_ref().map_or((0, 0), |batch| batch.share(self.program.late_to_dead_letter))
+    }
+
+    /// The same by another guard than the program's.
+    pub(crate) fn runaway_by(&self, guard: Option<Guard>) -> Option<Halt> {
+        let guard = guard?;
+        let (letters, records) = self.letters();
+        let stands = guard.stops(letters, records) && !self.is_replaying();
+        stands.then_some(Halt { offset: self.position, cause: Cause::Runaway { letters, records } })
     }
 
     pub(super) fn here(&self, offset: Offset) -> Point {

@@ -2,7 +2,7 @@
 
 use super::{Lane, Pass, here};
 use crate::batch::OpenBatch;
-use crate::emission::{Emissions, Halt, Reason, Refused, Verdict};
+use crate::emission::{Cause, Halt, Reason, Refused, Verdict};
 use crate::error::Error;
 use crate::fetch::Undecodable;
 use crate::program::Consequence;
@@ -19,11 +19,15 @@ impl Lane {
             let block = (pass.row + LOOK_AHEAD).min(end);
             self.look_ahead(&pass.judged.ids[pass.row..block]);
             while pass.row < block {
-                self.row(pass)?;
+                let verdict = self.row(pass)?;
                 if pass.halt.is_some() {
                     return Ok(());
                 }
                 pass.row += 1;
+                self.guard(verdict, pass);
+                if pass.halt.is_some() {
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -39,9 +43,12 @@ impl Lane {
     }
 
     #[inline]
-    pub(super) fn row(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
+    pub(super) fn row(&mut self, pass: &mut Pass<'_>) -> Result<Verdict, Error> {
         let row = pass.row;
         let (offset, log_time) = (Offset(pass.fetch.offsets[row]), pass.fetch.log_times[row]);
+        if pass.replaying && self.stands_at_the_end_of_the_replay(offset, pass) {
+            return Ok(Verdict::Invalid);
+        }
         let time = EventTime(pass.judged.times[row]);
         let ahead = time.0.saturating_sub(log_time) > self.program.max_future_skew;
         let unsound = ahead || pass.judged.sound.as_ref().is_some_and(|sound| !sound.value(row));
@@ -50,35 +57,83 @@ impl Lane {
             && self.program.rules[rule].consequence == Consequence::Stop
             && theirs(pass, offset).is_none()
         {
-            pass.halt = Some(Halt { offset, rule });
-            return Ok(());
+            pass.halt = Some(Halt { offset, cause: Cause::Rule(rule) });
+            return Ok(Verdict::Invalid);
         }
         self.arrive(offset, log_time, pass)?;
         let verdict = match reason {
             Some(reason) => {
-                self.refuse(offset, reason, &mut pass.out);
+                self.refuse(offset, reason, pass);
                 Verdict::Invalid
             }
             None => self.valid_row(row, time, pass),
         };
+        let own = verdict;
         let verdict = tell(pass, offset, verdict);
+        if own == Verdict::Counted
+            && verdict == own
+            && pass.judged.marked.as_ref().is_some_and(|marked| marked.value(row))
+        {
+            self.count_valueless(row, pass);
+        }
         self.conclude(verdict, offset, log_time);
         #[cfg(feature = "mutants")]
         if crate::mutants::is(crate::mutants::Mutant::CloseAtFetchEnd) {
-            return Ok(());
+            return Ok(verdict);
         }
         if self.watermark >= self.next_seal {
             self.settle(pass.judged);
             self.seal(Offset(offset.0 + 1), offset >= self.silent_until, &mut pass.out)?;
         }
-        Ok(())
+        Ok(verdict)
+    }
+
+    /// Stops behind a record with which too much of its batch has become dead letters. Beside another lane it is the caller that looks.
+    #[inline]
+    fn guard(&self, verdict: Verdict, pass: &mut Pass<'_>) {
+        let counts = matches!(verdict, Verdict::Counted | Verdict::Filtered | Verdict::Duplicate);
+        if counts && !self.has_just_enough() {
+            return;
+        }
+        if pass.theirs.is_none() {
+            pass.halt = self.runaway();
+        }
+    }
+
+    /// Before the first record that is not replayed: whether the lane stood there already.
+    #[cold]
+    fn stands_at_the_end_of_the_replay(&mut self, offset: Offset, pass: &mut Pass<'_>) -> bool {
+        if offset < self.silent_until {
+            return false;
+        }
+        pass.replaying = false;
+        self.position = self.position.max(self.silent_until);
+        pass.halt = self.runaway().filter(|_| pass.theirs.is_none());
+        pass.halt.is_some()
+    }
+
+    /// Whether the open batch has as many records as the guard asks for: with one that counts the share can only fall.
+    #[inline]
+    fn has_just_enough(&self) -> bool {
+        let guard = self.program.guard.as_ref();
+        guard.is_some_and(|guard| self.batch.as_ref().is_some_and(|batch| batch.verdicts.records() == guard.at_least))
     }
 
     pub(super) fn undecodable(&mut self, bad: &Undecodable, pass: &mut Pass<'_>) -> Result<(), Error> {
+        if pass.replaying && self.stands_at_the_end_of_the_replay(bad.offset, pass) {
+            return Ok(());
+        }
         self.arrive(bad.offset, bad.log_time.0, pass)?;
-        self.refuse(bad.offset, Reason::Undecodable(bad.reason.clone()), &mut pass.out);
-        let verdict = tell(pass, bad.offset, Verdict::Undecodable);
+        let verdict = if bad.is_null && self.program.ignore_nulls {
+            Verdict::Ignored
+        } else {
+            let reason = Reason::Undecodable { kind: bad.kind.to_owned(), message: bad.reason.clone() };
+            self.refuse(bad.offset, reason, pass);
+            Verdict::Undecodable
+        };
+        let verdict = tell(pass, bad.offset, verdict);
         self.conclude(verdict, bad.offset, bad.log_time.0);
+        self.guard(verdict, pass);
         Ok(())
     }
 
@@ -129,7 +184,7 @@ impl Lane {
     pub(super) fn late_row(&mut self, row: usize, time: EventTime, pass: &mut Pass<'_>) {
         if self.program.late_to_dead_letter {
             let reason = Reason::Late { window_end: self.program.windows.of(time).end, watermark: self.watermark };
-            self.refuse(Offset(pass.fetch.offsets[row]), reason, &mut pass.out);
+            self.refuse(Offset(pass.fetch.offsets[row]), reason, pass);
         }
     }
 
@@ -149,9 +204,13 @@ impl Lane {
         }
     }
 
-    pub(super) fn refuse(&self, offset: Offset, reason: Reason, out: &mut Emissions) {
+    /// A dead letter; what the meaning after this one judges is not one of this lane's.
+    pub(super) fn refuse(&mut self, offset: Offset, reason: Reason, pass: &mut Pass<'_>) {
+        if let Some(batch) = self.batch.as_mut().filter(|_| theirs(pass, offset).is_none()) {
+            batch.refuse(offset, &reason);
+        }
         if offset >= self.silent_until {
-            out.refused.push(Refused { offset, reason });
+            pass.out.refused.push(Refused { offset, reason });
         }
     }
 
@@ -167,8 +226,7 @@ impl Lane {
             let interval_over = self.batch.as_ref().is_some_and(|batch| batch.is_past(log_time));
             self.end_batch(offset, interval_over, offset >= self.silent_until, &mut pass.out);
             let anchor = self.windows.earliest(self.here(offset));
-            let rules = self.program.rules.len();
-            self.batch = Some(OpenBatch::new(&self.program.batch, rules, offset, LogTime(log_time), anchor));
+            self.batch = Some(OpenBatch::new(&self.program, offset, LogTime(log_time), anchor));
         }
         Ok(())
     }

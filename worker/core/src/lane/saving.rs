@@ -102,7 +102,7 @@ impl LaneState {
     /// Whether a lane with `progress` can be made of it by reading on from its position.
     pub fn leads_to(&self, program: &Program, progress: &Progress) -> bool {
         self.decrees_until(progress).is_some()
-            && self.batch.as_ref().is_none_or(|batch| batch.fits(program.rules.len()))
+            && self.batch.as_ref().is_none_or(|batch| batch.fits(program))
             && self.windows.is_sorted_by(|a, b| a.window.end <= b.window.start)
     }
 }
@@ -166,7 +166,7 @@ impl Lane {
         lane.next_seal = after(lane.sealed, lane.program.windows.size);
         lane.last_log_time = state.log_time;
         lane.batch_before = state.batch_before;
-        lane.batch = state.batch.map(|batch| OpenBatch::of_state(&lane.program.batch, batch));
+        lane.batch = state.batch.map(|batch| OpenBatch::of_state(&lane.program, batch));
         lane.to_apply = to_apply.into();
         lane.history = state.history;
         for (window, content) in state.windows.into_iter().zip(contents) {

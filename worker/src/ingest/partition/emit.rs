@@ -33,7 +33,12 @@ impl Owned {
                 }
                 Emission::Report(report) => {
                     let output = self.partition as u32 % plan.partials_partitions;
-                    self.send(shared, output, plan.revision, Content::Report(report_body(report, plan)))?;
+                    self.send(
+                        shared,
+                        output,
+                        plan.revision,
+                        Content::Report(report_body(report, plan, program(shared, is_before))),
+                    )?;
                 }
             }
         }

@@ -1,11 +1,12 @@
 //! What a partition tells of itself.
 
-use schemas::report::{PartitionReport, WindowReport};
+use schemas::report::{PartitionReport, RefusalReport, WindowReport};
 use stream_core::{EventTime, Loss};
 
-use super::Owned;
+use super::{Owned, program};
+use crate::ingest::Shared;
 use crate::ingest::checkpoints::Checkpoints;
-use crate::wire::{ledger, loss_report};
+use crate::wire::{ledger, loss_report, refusal_body};
 
 impl Owned {
     /// What the log has lost, of the meaning that the pipeline has and of the one before.
@@ -19,8 +20,15 @@ impl Owned {
         (self.lanes.now().sealed(), self.lanes.first().sealed())
     }
 
+    /// Why records of the open batch were refused.
+    fn refusals(&self, shared: &Shared) -> Vec<RefusalReport> {
+        let program = program(shared, self.lanes.has_before());
+        let bodies = self.lanes.first().open_refusals().iter().map(|refusal| refusal_body(program, refusal));
+        bodies.map(|body| body.report(self.partition)).collect()
+    }
+
     /// What is known of the partition.
-    pub fn report(&self) -> PartitionReport {
+    pub(in crate::ingest) fn report(&self, shared: &Shared) -> PartitionReport {
         let time = |time: EventTime| (time != EventTime::NEVER).then_some(time.0);
         let lane = self.lanes.first();
         let windows = lane.open_windows();
@@ -42,6 +50,8 @@ impl Owned {
                 .map(|(start, ids, bytes)| WindowReport { start: start.0, ids: ids as u64, bytes: bytes as u64 })
                 .collect(),
             ledger: ledger(&self.lanes.verdicts()),
+            stands_before: self.standstill().map(|(_, halt)| halt.offset.0),
+            refusals: self.refusals(shared),
             losses: lane.losses().iter().map(loss_report).collect(),
         }
     }

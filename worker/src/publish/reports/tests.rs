@@ -24,7 +24,9 @@ fn plan() -> plan::Plan {
 /// The files of a batch of `partition` that begins at `minute` of Monday, with a sample every other time.
 fn write(files: &mut Files, plan: &plan::Plan, partition: i32, minute: i64) {
     let sample = SampleBody {
-        rule: "region".to_owned(),
+        kind: "rule".to_owned(),
+        name: "region".to_owned(),
+        why: "violation".to_owned(),
         offset: minute * 100 + 5,
         event_id: Some("e".to_owned()),
         field: Some("region".to_owned()),
@@ -43,8 +45,12 @@ fn write(files: &mut Files, plan: &plan::Plan, partition: i32, minute: i64) {
             evaluated: 100,
             violations: 1,
             skipped: 0,
+            no_value: 0,
+            not_finite: 0,
         }],
         latency: vec![(3, 100)],
+        expressions: Vec::new(),
+        refusals: Vec::new(),
         samples: if minute % 360 == 0 { vec![sample] } else { Vec::new() },
     };
     let report = table::report(plan, partition, &body).expect("a report");
