@@ -7,7 +7,7 @@ use super::arithmetic::{finer, is_clock, places};
 use super::{Builder, Result, literal};
 use crate::sql::node::{Node, Op};
 use crate::sql::number::DIGITS;
-use crate::types::{Kind, kind};
+use crate::types::{self, Kind, kind};
 
 impl Builder<'_> {
     /// The values in their common type.
@@ -56,7 +56,11 @@ impl Builder<'_> {
     fn to_common(&self, value: Node, target: &DataType, written: &Expr) -> Result<Node> {
         match (&value.op, kind(&value.kind)) {
             (_, Kind::Null) => Ok(literal::null(target)),
-            (Op::Number(number), _) => Ok(literal::typed(number, target)),
+            (Op::Number(number), _) if number.value(target).is_some() => Ok(literal::typed(number, target)),
+            (Op::Number(number), _) => {
+                let message = format!("{} has no room in {}", number.text(), types::a(target));
+                Err(self.at(written, message).help("choose between values of fewer digits; convert with cast(… as …)"))
+            }
             (_, Kind::Text) if kind(target) == Kind::Time => self.time_literal(&value, target, written),
             _ if value.kind == *target => Ok(value),
             (Op::Literal(_), Kind::Interval) => self.span(value, written),

@@ -186,6 +186,11 @@ impl Builder<'_> {
 
     fn between(&self, between: &Between) -> Result<Node> {
         let value = self.node(&between.expr)?;
+        if matches!(value.op, Op::Number(_)) {
+            let low = self.compare(Op::Compare(Comparison::GreaterOrEqual), &between.expr, &between.low)?;
+            let high = self.compare(Op::Compare(Comparison::LessOrEqual), &between.expr, &between.high)?;
+            return Ok(negated_if(between.negated, Node::new(Op::And, vec![low, high], DataType::Boolean)));
+        }
         let (_, low) = self.meet(value.clone(), self.node(&between.low)?, &between.expr, &between.low)?;
         let (value, high) = self.meet(value, self.node(&between.high)?, &between.expr, &between.high)?;
         let within = Node::new(Op::Between, vec![value, low, high], DataType::Boolean);
@@ -194,6 +199,12 @@ impl Builder<'_> {
 
     fn in_list(&self, list: &InList) -> Result<Node> {
         let value = self.node(&list.expr)?;
+        if matches!(value.op, Op::Number(_)) {
+            let equal = |item| self.compare(Op::Compare(Comparison::Equal), &list.expr, item);
+            let all = list.list.iter().map(equal).collect::<Result<Vec<_>>>()?.into_iter();
+            let any = all.reduce(|any, one| Node::new(Op::Or, vec![any, one], DataType::Boolean));
+            return Ok(negated_if(list.negated, any.unwrap_or_else(|| literal::null(&DataType::Boolean))));
+        }
         let mut args = vec![literal::alone(value.clone())];
         for item in &list.list {
             let (own, item) = self.meet(value.clone(), self.node(item)?, &list.expr, item)?;
@@ -219,15 +230,19 @@ impl Builder<'_> {
     fn case(&self, case: &Case) -> Result<Node> {
         let mut args = Vec::new();
         let operand = case.expr.as_ref().map(|operand| Ok((operand, self.node(operand)?))).transpose()?;
+        // A number is compared in the kind of each value that it meets.
+        let number = operand.as_ref().and_then(|(expr, node)| matches!(node.op, Op::Number(_)).then_some(*expr));
+        let operand = operand.filter(|_| number.is_none());
         if let Some((_, node)) = &operand {
             args.push(literal::alone(node.clone()));
         }
         let mut values = Vec::new();
         let mut written: Vec<&Expr> = Vec::new();
         for (when, then) in &case.when_then_expr {
-            args.push(match &operand {
-                Some((expr, node)) => self.meet(node.clone(), self.node(when)?, expr, when)?.1,
-                None => self.condition(when)?,
+            args.push(match (&operand, number) {
+                (Some((expr, node)), _) => self.meet(node.clone(), self.node(when)?, expr, when)?.1,
+                (None, Some(number)) => self.compare(Op::Compare(Comparison::Equal), number, when)?,
+                (None, None) => self.condition(when)?,
             });
             values.push(self.node(then)?);
             written.push(then);

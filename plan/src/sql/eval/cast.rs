@@ -116,7 +116,7 @@ fn rescaled(value: i256, from: u8, to: u8) -> Option<i256> {
 
 /// The exact value of a double, rounded half away from zero to `scale` digits after the point.
 fn exact(value: f64, scale: u8) -> Option<i128> {
-    if value.is_nan() || value.abs() >= 1e38 {
+    if !value.is_finite() {
         return None;
     }
     let bits = value.to_bits();

@@ -22,7 +22,7 @@ use arrow::compute::take;
 use arrow::error::ArrowError;
 use arrow_schema::DataType;
 
-use super::node::{Node, Op};
+use super::node::{Node, Op, TextFunction};
 
 pub(super) use decimal::QUOTIENT_DIGITS;
 
@@ -129,13 +129,18 @@ fn operate(node: &Node, args: &[Value], rows: &Rows<'_>) -> Result<Value> {
 fn failures(node: &Node, args: &[Value], array: &ArrayRef, strict: bool, len: usize) -> BooleanBuffer {
     let Some(nulls) = array.logical_nulls() else { return BooleanBuffer::new_unset(len) };
     let missing = !nulls.inner();
-    let inherited =
-        args.iter().filter_map(|arg| arg.failed.as_ref()).fold(BooleanBuffer::new_unset(len), |all, one| &all | one);
+    let inherits = if matches!(node.op, Op::Text(TextFunction::ConcatWith)) { &args[..1] } else { args };
+    let inherited = inherits
+        .iter()
+        .filter_map(|arg| arg.failed.as_ref())
+        .fold(BooleanBuffer::new_unset(len), |all, one| &all | one);
     let known = |all: BooleanBuffer, arg: &Value| {
         arg.array.logical_nulls().map_or_else(|| all.clone(), |nulls| &all & nulls.inner())
     };
     let own = match &node.op {
         Op::Finite => BooleanBuffer::new_unset(len),
+        // Without a separator there is nothing to give.
+        Op::Text(TextFunction::ConcatWith) => known(BooleanBuffer::new_set(len), &args[0]),
         // Null among the operands is left out, so the rest had a value to give.
         Op::Extreme { .. } | Op::Text(_) if !strict => {
             args.iter().fold(BooleanBuffer::new_unset(len), |some, arg| match arg.array.logical_nulls() {
