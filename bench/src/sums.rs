@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion_physical_expr::expressions::Column;
-use stream_core::{BatchCut, Expression, Fetch, Function, Lane, Measure, Offset, Program, Progress, Windows};
+use stream_core::{
+    BatchCut, EventTime, Expression, Fetch, Function, Lane, Measure, Offset, Program, Progress, TimeBounds, TimeColumn,
+    Windows, Written,
+};
 
 use crate::cpu;
 
@@ -82,13 +85,14 @@ fn program(input: &DataType, output: &DataType, with_sum: bool) -> Program {
         input: input.clone(),
         output: output.clone(),
     };
+    let windows = Windows { size: 10, offset: 0 };
     Program {
         event_id: 0,
-        event_time: 1,
+        event_time: TimeColumn { column: 1, written: Written::Plain(TimeUnit::Millisecond) },
         ingest_time: None,
         delay: 10,
-        max_future_skew: 10,
-        windows: Windows { size: 10, offset: 0 },
+        times: TimeBounds::new(EventTime::NEVER, 10, &windows),
+        windows,
         filter: None,
         rules: Vec::new(),
         redacted: Vec::new(),

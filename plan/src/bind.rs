@@ -31,8 +31,12 @@ impl Judged {
             topics: vec![self.topics.source.clone(), self.topics.dead_letter.clone(), self.topics.partials.clone()],
             full_schema: self.fields.text().to_owned(),
             event_id: columns.index(&spec.source.event_id),
-            event_time: columns.index(&spec.source.event_time),
-            ingest_time: spec.source.ingest_time.as_ref().map(|name| columns.index(name)),
+            event_time: (
+                columns.index(&spec.source.event_time),
+                self.times.event.expect("a manifest without problems has an event time"),
+            ),
+            ingest_time: spec.source.ingest_time.as_ref().map(|name| columns.index(name)).zip(self.times.ingest),
+            earliest_ms: self.earliest_ms,
             filter: self.filter.as_ref().map(|filter| columns.bind(filter, &filter_path)).transpose()?,
             rules: rules(&self, &columns)?,
             groups: groups(&self, &columns)?,
@@ -80,6 +84,7 @@ fn rules(judged: &Judged, columns: &Columns) -> Result<Vec<RulePlan>, Problem> {
             expected: rule.expected.clone(),
             check: match &rule.check {
                 TypedCheck::Rows(check) => RuleCheck::Rows(columns.bind(check, &rule.path)?),
+                TypedCheck::Latency(most) => RuleCheck::Latency(*most),
                 TypedCheck::Unique => RuleCheck::Unique,
                 TypedCheck::Volume(volume) => RuleCheck::Volume(*volume),
             },

@@ -9,10 +9,11 @@ use crate::measures::{self, TypedMeasure};
 use crate::names::is_kebab;
 use crate::rules::{self, Own, TypedRule};
 use crate::sql::{self, Lowered, Text};
+use crate::times::Times;
 use crate::timing::Watermark;
 use crate::{
     BatchPlan, KafkaPlan, Path, Plan, Problem, Problems, ReportsPlan, SinkPlan, ThresholdsPlan, WindowPlan,
-    WorkersPlan, bounds, codes, connect, reports, source, store, thresholds, timing,
+    WorkersPlan, bounds, codes, connect, reports, source, store, thresholds, times, timing,
 };
 
 impl Plan {
@@ -31,6 +32,8 @@ pub(crate) struct Judged {
     pub(crate) registry_url: String,
     pub(crate) topics: Topics,
     pub(crate) fields: Fields,
+    pub(crate) times: Times,
+    pub(crate) earliest_ms: i64,
     pub(crate) watermark: Watermark,
     pub(crate) filter: Option<Lowered>,
     pub(crate) batch: BatchPlan,
@@ -57,12 +60,14 @@ impl Judged {
         let fields = source::fields(&spec.source.schema, found);
         let known = fields.as_ref();
         source::check(spec, known, found);
+        let times = times::compile(&spec.source, known, found);
+        let earliest_ms = times::earliest(&spec.source, found);
         let watermark = timing::watermark(spec, found);
         let filter_text = spec.filter.as_ref().map(|sql| Text::new(sql, Path::of("spec.filter"), "filter"));
         let filter = filter_text.and_then(|source| sql::condition(&source, known, found));
         let batch = timing::batch(spec, known, found);
         let source = &spec.source;
-        let own = Own { id: &source.event_id, event: &source.event_time, ingest: source.ingest_time.as_deref() };
+        let own = Own { id: &source.event_id, event: &source.event_time, ingest: source.ingest_time.as_deref(), times };
         let rules = rules::compile(&spec.quality, known, own, found);
         let reports = reports::compile(&spec.quality, found);
         let thresholds = thresholds::compile(&spec.quality, found);
@@ -81,6 +86,8 @@ impl Judged {
                 registry_url,
                 topics,
                 fields,
+                times,
+                earliest_ms,
                 watermark,
                 filter,
                 batch,

@@ -24,6 +24,7 @@ mod source;
 mod sql;
 mod store;
 mod thresholds;
+mod times;
 mod timing;
 mod types;
 
@@ -34,8 +35,8 @@ pub use problem::{Path, Problem, Problems, Segment, codes};
 pub use schemas::spec::{Compatibility, Isolation, LatePolicy, NullValues, OnCritical, OnDataLoss, OnViolation};
 pub use shape::{
     Aggregate, BatchPlan, ComputedPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, ReportsPlan, RuleCheck,
-    RulePlan, SinkLocation, SinkPlan, SourcePlan, ThresholdPlan, ThresholdsPlan, TopicPlan, VolumePlan, WindowPlan,
-    WorkersPlan,
+    RulePlan, SinkLocation, SinkPlan, SourcePlan, ThresholdPlan, ThresholdsPlan, TimePlan, TopicPlan, VolumePlan,
+    WindowPlan, WorkersPlan,
 };
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::{DataType, SchemaRef, TimeUnit};
 use datafusion_physical_expr::PhysicalExpr;
 use schemas::spec::{Compatibility, Isolation, LatePolicy, NullValues, OnCritical, OnDataLoss, OnViolation, Resources};
 use serde::{Deserialize, Serialize};
@@ -60,10 +60,12 @@ pub struct Plan {
     pub arrow_schema: SchemaRef,
     /// Column of the event id: Utf8, Binary, `FixedSizeBinary`, Int32 or Int64; never null in a valid record.
     pub event_id: usize,
-    /// Column of the event time: `Timestamp(Millisecond, UTC)` or Int64 of milliseconds. May be null.
-    pub event_time: usize,
-    /// Column of the ingest time, as event time.
-    pub ingest_time: Option<usize>,
+    /// Column of the event time and how it is written. May be null.
+    pub event_time: (usize, TimePlan),
+    /// The same of the ingest time.
+    pub ingest_time: Option<(usize, TimePlan)>,
+    /// The first event time that counts.
+    pub earliest_ms: i64,
     /// How far the watermark stays behind the newest event time.
     pub delay_ms: i64,
     /// After how long without records a partition is idle.
@@ -162,6 +164,17 @@ pub struct WindowPlan {
     pub offset_ms: i64,
 }
 
+/// How a time is written in a record. All are read as milliseconds, rounded down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimePlan {
+    /// A plain Int32 or Int64 that counts this unit since 1970 UTC.
+    Plain(TimeUnit),
+    /// A timestamp of this unit with a zone.
+    Timestamp(TimeUnit),
+    /// Utf8: ISO 8601 with a zone.
+    Text,
+}
+
 /// One rule.
 #[derive(Debug, Clone)]
 pub struct RulePlan {
@@ -190,6 +203,8 @@ pub struct RulePlan {
 pub enum RuleCheck {
     /// Each record by itself. Nullable Boolean: true passes, false is a violation, null passes and counts as skipped.
     Rows(ComputedPlan),
+    /// Ingest time minus event time: at most so many milliseconds. Skipped where one of them is no time.
+    Latency(i64),
     /// The event ids: a duplicate is a violation. Only ever reported.
     Unique,
     /// The records of a batch. Only ever reported; counted in batches.
@@ -212,7 +227,7 @@ impl RuleCheck {
     pub fn rows(&self) -> Option<&ComputedPlan> {
         match self {
             Self::Rows(check) => Some(check),
-            Self::Unique | Self::Volume(_) => None,
+            Self::Latency(_) | Self::Unique | Self::Volume(_) => None,
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The fields that carry identity and time.
+//! The schema, and the field that carries identity.
 
 use arrow_schema::DataType;
 use schemas::spec::{AnalyticsPipelineSpec, SourceSchema};
 
 use crate::avro::Fields;
-use crate::rules::{is_millis, never_null};
+use crate::rules::never_null;
 use crate::{Path, Problem, codes, types};
 
 /// Reads the schema, if the manifest carries one.
@@ -43,16 +43,10 @@ pub(crate) fn fields(schema: &SourceSchema, problems: &mut Vec<Problem>) -> Opti
     }
 }
 
-/// Checks `eventId`, `eventTime` and `ingestTime` against the schema.
+/// Checks `eventId` against the schema.
 pub(crate) fn check(spec: &AnalyticsPipelineSpec, fields: Option<&Fields>, problems: &mut Vec<Problem>) {
     let Some(fields) = fields else { return };
-    let path = Path::of("spec.source");
-    let source = &spec.source;
-    problems.extend(event_id(spec, fields, &path.key("eventId")).err());
-    problems.extend(time(&source.event_time, "event time", fields, &path.key("eventTime")).err());
-    if let Some(ingest) = &source.ingest_time {
-        problems.extend(time(ingest, "ingest time", fields, &path.key("ingestTime")).err());
-    }
+    problems.extend(event_id(spec, fields, &Path::of("spec.source.eventId")).err());
 }
 
 fn event_id(spec: &AnalyticsPipelineSpec, fields: &Fields, path: &Path) -> Result<(), Problem> {
@@ -73,14 +67,4 @@ fn event_id(spec: &AnalyticsPipelineSpec, fields: &Fields, path: &Path) -> Resul
         )));
     }
     Ok(())
-}
-
-fn time(name: &str, what: &str, fields: &Fields, path: &Path) -> Result<(), Problem> {
-    let (data_type, _) = fields.find(name, path)?;
-    if is_millis(data_type) {
-        return Ok(());
-    }
-    let message = format!("field '{name}', {}, cannot be the {what}", types::a(data_type));
-    Err(Problem::new(codes::FIELD_TYPE, path.clone(), message)
-        .help("allowed are timestamp-millis and long (milliseconds since 1970 UTC)"))
 }

@@ -1,10 +1,8 @@
 //! Thresholds of quality: shares per million, the span over which they are judged, and a person's word on the past.
 
-use arrow_schema::{DataType, TimeUnit};
-use datafusion_common::ScalarValue;
 use schemas::spec::{Quality, Rule};
 
-use crate::{Path, Problem, ThresholdPlan, ThresholdsPlan, codes, literal};
+use crate::{Path, Problem, ThresholdPlan, ThresholdsPlan, codes, times};
 
 /// All records.
 const MILLION: u32 = 1_000_000;
@@ -34,7 +32,7 @@ pub(crate) fn compile(quality: &Quality, problems: &mut Vec<Problem>) -> Thresho
     };
     check(overall, &path, problems);
     let ignore_before_ms = thresholds.ignore_before.as_ref().and_then(|text| {
-        let time = time(text);
+        let time = times::utc(text);
         if time.is_none() {
             let message = format!("'{text}' is not a time");
             let help = "allowed is a UTC time, for example '2026-11-23T10:15:00Z'";
@@ -73,13 +71,5 @@ fn check(plan: ThresholdPlan, path: &Path, problems: &mut Vec<Problem>) {
         let message = format!("the warning at {warning} per million comes after the critical {critical}");
         let help = format!("allowed is at most {critical}");
         problems.push(Problem::new(codes::RANGE, path.key("warning"), message).help(help));
-    }
-}
-
-fn time(text: &str) -> Option<i64> {
-    let utc = DataType::Timestamp(TimeUnit::Millisecond, Some("+00:00".into()));
-    match literal::read(text, &utc) {
-        Ok(ScalarValue::TimestampMillisecond(time, _)) => time,
-        _ => None,
     }
 }

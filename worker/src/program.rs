@@ -1,20 +1,22 @@
 //! From the plan, which speaks of manifests, to the core's program, which speaks of columns.
 
 use arrow::datatypes::DataType;
-use plan::{Aggregate, ComputedPlan, LatePolicy, NullValues, OnViolation, Plan, RuleCheck};
+use plan::{Aggregate, ComputedPlan, LatePolicy, NullValues, OnViolation, Plan, RuleCheck, TimePlan};
 use stream_core::{
-    BatchCut, Check, Computed, Consequence, Function, Group, Guard, Measure, Program, Rule, Volume, Windows,
+    BatchCut, Check, Computed, Consequence, EventTime, Function, Group, Guard, Measure, Program, Rule, TimeBounds,
+    TimeColumn, Volume, Windows, Written,
 };
 
 /// The program of `plan`.
 pub fn program(plan: &Plan) -> Program {
+    let windows = Windows { size: plan.window.size_ms, offset: plan.window.offset_ms };
     Program {
         event_id: plan.event_id,
-        event_time: plan.event_time,
-        ingest_time: plan.ingest_time,
+        event_time: time(plan.event_time),
+        ingest_time: plan.ingest_time.map(time),
         delay: plan.delay_ms,
-        max_future_skew: plan.max_future_skew_ms,
-        windows: Windows { size: plan.window.size_ms, offset: plan.window.offset_ms },
+        times: TimeBounds::new(EventTime(plan.earliest_ms), plan.max_future_skew_ms, &windows),
+        windows,
         filter: plan.filter.as_ref().map(computed),
         rules: plan.rules.iter().map(rule).collect(),
         redacted: plan.batch.redacted.clone(),
@@ -37,12 +39,22 @@ fn computed(ComputedPlan { value, no_value, columns, floats }: &ComputedPlan) ->
     Computed { value: value.clone(), no_value: no_value.clone(), columns, floats }
 }
 
+fn time((column, written): (usize, TimePlan)) -> TimeColumn {
+    let written = match written {
+        TimePlan::Plain(unit) => Written::Plain(unit),
+        TimePlan::Timestamp(unit) => Written::Timestamp(unit),
+        TimePlan::Text => Written::Text,
+    };
+    TimeColumn { column, written }
+}
+
 fn rule(rule: &plan::RulePlan) -> Rule {
     Rule {
         name: rule.name.clone(),
         expected: rule.expected.clone(),
         check: match &rule.check {
             RuleCheck::Rows(check) => Check::Rows(computed(check)),
+            RuleCheck::Latency(most) => Check::Latency(*most),
             RuleCheck::Unique => Check::Unique,
             RuleCheck::Volume(volume) => Check::Volume(Volume {
                 least: volume.min_percent,

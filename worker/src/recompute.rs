@@ -261,7 +261,7 @@ impl<S: WriterSchemas> Replay<S> {
         let log_time = decoded.log_times.first().copied().max(decoded.undecodable.first().map(|bad| bad.log_time));
         // Nor was it further ahead of the log time than is allowed, which rises.
         if let (Some(lost), Some(log_time), None) = (&mut self.lost, log_time, self.first_log_time) {
-            let most = program.windows.ceil(EventTime(log_time.saturating_add(program.max_future_skew)));
+            let most = program.windows.ceil(EventTime(log_time.saturating_add(program.times.max_future_skew)));
             lost.horizon = lost.horizon.min(most);
             self.first_log_time = Some(log_time);
         }

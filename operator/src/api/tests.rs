@@ -26,8 +26,11 @@ fn walk(path: &str, schema: &Value, wrong: &mut Vec<String>) {
     let either = schema["x-kubernetes-int-or-string"] == true;
     demand(!has("nullable") && !has("oneOf") && !has("$ref"), "is not structural");
     demand(has("anyOf") == either, "has alternatives");
+    // Units of time are the symbols that durations have too.
+    let symbols: &[&str] = if path.ends_with("TimeUnit") { &["s", "ms", "us", "ns"] } else { &[] };
     let words = |text: &str| {
         text.starts_with(|c: char| c.is_ascii_uppercase()) && text.chars().all(|c| c.is_ascii_alphanumeric())
+            || symbols.contains(&text)
     };
     for word in schema["enum"].as_array().into_iter().flatten() {
         demand(word.as_str().is_some_and(words), &format!("has the word {word}, which is not in Pascal case"));

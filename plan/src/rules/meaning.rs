@@ -1,18 +1,18 @@
 //! What each kind of rule means: an expression, what it expects in words, and the text that identifies it.
 
-use arrow_schema::DataType;
+use arrow_schema::{DataType, TimeUnit};
 use datafusion_common::ScalarValue;
-use datafusion_expr::{BinaryExpr, Expr, Operator, cast, ident, lit};
+use datafusion_expr::{BinaryExpr, Expr, Operator, ident, lit};
 use schemas::spec::{Duration, OnViolation, Rule, Scalar};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::kind::Check;
-use super::{Own, TypedCheck, TypedRule, is_millis};
+use super::{Own, TypedCheck, TypedRule};
 use crate::avro::Fields;
 use crate::names::quoted;
 use crate::sql::{self, Text};
 use crate::types::{self, Kind};
-use crate::{Path, Problem, ThresholdPlan, codes, pattern};
+use crate::{Path, Problem, ThresholdPlan, TimePlan, codes, pattern};
 
 /// One rule and where it stands.
 pub(super) struct Scope<'a> {
@@ -49,6 +49,9 @@ impl Scope<'_> {
         if let Check::Volume(volume) = check {
             return self.volume(volume, problems);
         }
+        if let Check::MaxLatency(latency) = check {
+            return self.max_latency(latency, problems);
+        }
         let fields = fields?;
         let field = self.rule.field.as_deref().unwrap_or_default();
         let meaning = match check {
@@ -56,8 +59,7 @@ impl Scope<'_> {
             Check::OneOf(values) => self.one_of(field, values, fields, problems)?,
             Check::Bounds => self.bounds(field, fields, problems)?,
             Check::Matches(pattern) => self.matches(field, pattern, fields, problems)?,
-            Check::MaxLatency(latency) => self.max_latency(latency, fields, problems)?,
-            Check::Expression(_) | Check::Unique(_) | Check::Volume(_) => return None,
+            Check::Expression(_) | Check::Unique(_) | Check::Volume(_) | Check::MaxLatency(_) => return None,
         };
         match sql::about_field(&meaning.expr, fields) {
             Ok(lowered) => Some(self.typed(TypedCheck::Rows(lowered), meaning.expected, &meaning.canonical)),
@@ -200,8 +202,8 @@ impl Scope<'_> {
         })
     }
 
-    /// Ingest time minus event time, in milliseconds.
-    fn max_latency(&self, latency: &Duration, fields: &Fields, problems: &mut Vec<Problem>) -> Option<Meaning> {
+    /// Ingest time minus event time.
+    fn max_latency(&self, latency: &Duration, problems: &mut Vec<Problem>) -> Option<TypedRule> {
         let Some(ingest) = self.own.ingest else {
             problems.push(
                 Problem::new(
@@ -213,17 +215,17 @@ impl Scope<'_> {
             );
             return None;
         };
-        let event = self.own.event;
         // Fields that are missing or no times are problems of the source, reported there.
-        if [ingest, event].iter().any(|name| fields.get(name).is_none_or(|(t, _)| !is_millis(t))) {
-            return None;
-        }
-        let millis = |name| cast(ident(name), DataType::Int64);
-        Some(Meaning {
-            expr: (millis(ingest) - millis(event)).lt_eq(lit(latency.millis())),
-            expected: format!("ingested within {latency} of the event"),
-            canonical: format!("maxLatency '{ingest}' '{event}' {}", latency.millis()),
-        })
+        let (event, times) = (self.own.event, self.own.times);
+        let written = |name: &str, written: TimePlan| match written {
+            TimePlan::Plain(TimeUnit::Millisecond) | TimePlan::Timestamp(_) => format!("'{name}'"),
+            written => format!("'{name}' {written:?}"),
+        };
+        let (ingested, happened) = (written(ingest, times.ingest?), written(event, times.event?));
+        let canonical = format!("maxLatency {ingested} {happened} {}", latency.millis());
+        let expected = format!("ingested within {latency} of the event");
+        let typed = self.typed(TypedCheck::Latency(latency.millis()), expected, &canonical);
+        Some(TypedRule { columns: [ingest, event].map(str::to_owned).into(), ..typed })
     }
 
     /// The problem that a check is not for fields of this type.

@@ -7,12 +7,12 @@ mod volume;
 
 use std::collections::BTreeSet;
 
-use arrow_schema::DataType;
 use schemas::spec::{OnViolation, Quality, Rule};
 
 use crate::avro::Fields;
 use crate::names::is_kebab;
 use crate::sql::Lowered;
+use crate::times::Times;
 use crate::{Path, Problem, ThresholdPlan, VolumePlan, codes, thresholds};
 
 /// A rule that is typed, but not yet bound to the columns that will be decoded.
@@ -36,6 +36,8 @@ pub(crate) struct TypedRule {
 pub(crate) enum TypedCheck {
     /// Each record by itself.
     Rows(Lowered),
+    /// How much later than the event it was received at the most, in milliseconds.
+    Latency(i64),
     /// The event ids.
     Unique,
     /// The records of a batch.
@@ -47,17 +49,19 @@ impl TypedCheck {
     pub(crate) fn rows(&self) -> Option<&Lowered> {
         match self {
             Self::Rows(check) => Some(check),
-            Self::Unique | Self::Volume(_) => None,
+            Self::Latency(_) | Self::Unique | Self::Volume(_) => None,
         }
     }
 }
 
 /// The fields with a meaning of their own, as far as they exist.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Own<'a> {
     pub(crate) id: &'a str,
     pub(crate) event: &'a str,
     pub(crate) ingest: Option<&'a str>,
+    /// How the times are written, as far as they are times.
+    pub(crate) times: Times,
 }
 
 /// Compiles all rules, in order.
@@ -101,12 +105,6 @@ fn check_name<'a>(rule: &'a Rule, path: &Path, seen: &mut BTreeSet<&'a str>, pro
                 .help("allowed is one rule per name"),
         );
     }
-}
-
-/// Whether a column holds UTC milliseconds: a timestamp with zone, or a long.
-pub(crate) fn is_millis(data_type: &DataType) -> bool {
-    use arrow_schema::TimeUnit::Millisecond;
-    matches!(data_type, DataType::Int64 | DataType::Timestamp(Millisecond, Some(_)))
 }
 
 /// The fields that a dead-lettering or stopping `required` rule keeps from being null.

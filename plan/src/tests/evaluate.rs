@@ -54,9 +54,7 @@ fn the_quickstart_rules() {
     let outcomes: Vec<(String, String)> = plan
         .rules
         .iter()
-        .map(|rule| {
-            (rule.name.clone(), outcomes(&plan, rule.check.rows().expect("it is about records").value.as_ref()))
-        })
+        .filter_map(|rule| Some((rule.name.clone(), outcomes(&plan, rule.check.rows()?.value.as_ref()))))
         .collect();
     let expected = [
         ("required", "pFpp"),
@@ -64,7 +62,6 @@ fn the_quickstart_rules() {
         ("region", "p-Fp"),
         ("currency", "p-Fp"),
         ("amount", "p-Fp"),
-        ("fresh", "pFpp"),
         ("free-is-free", "p-pF"),
     ];
     assert_eq!(outcomes, expected.map(|(name, outcome)| (name.to_owned(), outcome.to_owned())));
@@ -80,7 +77,6 @@ fn every_kind_of_rule() {
         (json!({"field": "amount", "exclusiveMin": 0, "exclusiveMax": "12.51"}), "F-Fp"),
         (json!({"field": "event_time", "min": "1970-01-01T00:00:01Z"}), "FFFp"),
         (json!({"field": "region", "matches": "^[a-z]{2}$"}), "p-Fp"),
-        (json!({"maxLatency": "0s"}), "FFpp"),
     ];
     for (mut rule, expected) in cases {
         rule["name"] = "r".into();

@@ -3,6 +3,7 @@
 mod evaluate;
 mod problems;
 mod quickstart;
+mod times;
 
 use schemas::spec::AnalyticsPipeline;
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use arrow_schema::{DataType, TimeUnit};
 
 use super::{compile, quickstart, with};
-use crate::{Aggregate, PartitionKey, Plan, SinkLocation};
+use crate::{Aggregate, PartitionKey, Plan, RuleCheck, SinkLocation, TimePlan};
 
 fn plan() -> Plan {
     Plan::compile(&quickstart()).unwrap_or_else(|problems| panic!("{problems}"))
@@ -35,7 +35,9 @@ fn only_used_fields_are_decoded() {
     let names: Vec<&str> = plan.arrow_schema.fields().iter().map(|field| field.name().as_str()).collect();
     let used = ["event_id", "event_time", "ingest_time", "account_id", "plan_tier", "region", "currency", "amount"];
     assert_eq!(names, used);
-    assert_eq!((plan.event_id, plan.event_time, plan.ingest_time), (0, 1, Some(2)));
+    let millis = TimePlan::Timestamp(TimeUnit::Millisecond);
+    assert_eq!((plan.event_id, plan.event_time, plan.ingest_time), (0, (1, millis), Some((2, millis))));
+    assert_eq!(plan.earliest_ms, 315_532_800_000);
     let millis = DataType::Timestamp(TimeUnit::Millisecond, Some("+00:00".into()));
     assert_eq!(*plan.arrow_schema.field(1).data_type(), millis);
     assert_eq!(*plan.arrow_schema.field(7).data_type(), DataType::Decimal128(12, 2));
@@ -148,10 +150,10 @@ fn the_checks_that_run() {
             "In(region@5, \"us\":Utf8, \"eu\":Utf8, \"apac\":Utf8, \"latam\":Utf8)",
             "In(currency@6, \"USD\":Utf8, \"EUR\":Utf8, \"GBP\":Utf8)",
             "Compare(GreaterOrEqual)(amount@7, \"0.00\":Decimal128(12, 2))",
-            "Compare(LessOrEqual)(Arithmetic(Subtract)(Cast(ingest_time@2):Int64, Cast(event_time@1):Int64):Int64, \"300000\":Int64)",
             "Or(Compare(NotEqual)(plan_tier@4, \"free\":Utf8), Compare(Equal)(amount@7, \"0.00\":Decimal128(12, 2)))",
         ]
     );
+    assert!(matches!(plan.rules[5].check, RuleCheck::Latency(300_000)));
 }
 
 #[test]

@@ -26,7 +26,10 @@ pub use pipeline::{API_VERSION, AnalyticsPipeline, AnalyticsPipelineSpec, Deleti
 pub use pod::{LABEL_KEY, PodTemplate, TaintEffect, Toleration, TolerationOperator, TopologySpread, WhenUnsatisfiable};
 pub use quality::{Batch, OnCritical, OnViolation, Quality, Reports, Rule, Samples, Threshold, Thresholds, Volume};
 pub use scalar::Scalar;
-pub use source::{Compatibility, ConfigMapKeyRef, Isolation, NullValues, OnDataLoss, Source, SourceSchema, Watermark};
+pub use source::{
+    Compatibility, ConfigMapKeyRef, EARLIEST_ALLOWED, Isolation, NullValues, OnDataLoss, Source, SourceSchema,
+    TimeUnit, Watermark,
+};
 pub use tuning::{PROPERTY_ALIASES, TUNABLE_PROPERTIES, Tunable, TunableValues};
 pub use workers::{Quantities, Resources, Storage, Workers};
 

@@ -97,14 +97,17 @@ pub struct Metadata {
     needs_revision("filter", &same_optional("self.filter")),
     needs_revision("source.eventId", &same(&["self.source.eventId"])),
     needs_revision("source.eventTime", &same(&["self.source.eventTime"])),
+    needs_revision("source.eventTimeUnit", &same_optional("self.source.eventTimeUnit")),
+    needs_revision("source.earliestEventTime", &same(&["self.source.earliestEventTime"])),
     needs_revision("source.isolation", &same(&["self.source.isolation"])),
     needs_revision("source.watermark.delay", &timed(&["self.source.watermark.delay"],
         &same(&[&millis("self.source.watermark.delay")]))),
     needs_revision("source.watermark.maxFutureSkew", &same_optional("self.source.watermark.maxFutureSkew")),
     needs_revision("quality.rules", &same(&[&refusing_rules("self.quality.rules")])),
     needs_revision("source.ingestTime", &format!(
-        "!self.quality.rules.exists(rule, has(rule.maxLatency) && rule.onViolation == 'DeadLetter') || {}",
-        same_optional("self.source.ingestTime"))),
+        "!{LATENCY_REFUSES} || {}", same_optional("self.source.ingestTime"))),
+    needs_revision("source.ingestTimeUnit", &format!(
+        "!{LATENCY_REFUSES} || {}", same_optional("self.source.ingestTimeUnit"))),
 ]))]
 pub struct AnalyticsPipelineSpec {
     /// How to reach Kafka.
@@ -146,7 +149,7 @@ pub struct AnalyticsPipelineSpec {
     #[serde(default)]
     pub workers: Workers,
     /// Revision of the pipeline's meaning. Raise it when an edit changes what open windows mean: window, groupBy,
-    /// measures, filter, eventId, eventTime, watermark delay or maxFutureSkew, isolation, or a rule that dead-letters.
+    /// measures, filter, eventId, eventTime with its unit and bound, watermark delay or maxFutureSkew, isolation, or a rule that dead-letters.
     #[serde(default = "first_revision")]
     #[schemars(range(min = 1, max = 2_147_483_647))]
     pub revision: i64,
@@ -170,6 +173,10 @@ pub enum DeletionPolicy {
     /// Topics that Sluice created, the subject and the volumes are deleted, and the data with them.
     Delete,
 }
+
+/// CEL: there is a rule that refuses what is too late by its ingest time.
+const LATENCY_REFUSES: &str =
+    "self.quality.rules.exists(rule, has(rule.maxLatency) && rule.onViolation == 'DeadLetter')";
 
 fn first_revision() -> i64 {
     1

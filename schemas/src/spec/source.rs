@@ -23,13 +23,28 @@ pub struct Source {
     /// a duplicate. A string, bytes, fixed, uuid, int or long.
     #[schemars(length(min = 1, max = 255))]
     pub event_id: String,
-    /// Field that says when the event happened: a timestamp, or a long of milliseconds since 1970 UTC.
+    /// Field that says when the event happened: a timestamp (millis, micros or nanos, rounded down to the millisecond), an int or
+    /// long that counts since 1970 UTC in `eventTimeUnit`, or a string in ISO 8601 with a zone, for example
+    /// `2026-11-23T10:15:00Z`.
     #[schemars(length(min = 1, max = 255))]
     pub event_time: String,
+    /// Unit of an `eventTime` that is a plain int or long. Absent: milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_time_unit: Option<TimeUnit>,
+    /// An event time before this makes the record invalid: a date, or a UTC time such as `2026-11-23T10:15:00Z`. So does one
+    /// whose window does not end within the year 9999.
+    #[serde(default = "year_1980")]
+    #[schemars(length(min = 10, max = 30), extend("x-kubernetes-validations" = [
+        rule(format!("self.matches('{EARLIEST}')"), EARLIEST_ALLOWED),
+    ]))]
+    pub earliest_event_time: String,
     /// Field that says when the event was received; needed by `maxLatency` rules. Same types as `eventTime`.
     #[schemars(length(min = 1, max = 255))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingest_time: Option<String>,
+    /// Unit of an `ingestTime` that is a plain int or long. Absent: milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingest_time_unit: Option<TimeUnit>,
     /// How long to wait for events that are out of order.
     #[serde(default)]
     pub watermark: Watermark,
@@ -42,6 +57,33 @@ pub struct Source {
     /// What becomes of records without a value (tombstones, the deletions of a compacted topic).
     #[serde(default)]
     pub null_values: NullValues,
+}
+
+/// A date or a UTC time, from the year 1600 on: earlier dates mean other days to some readers of Parquet.
+const EARLIEST: &str = "^(1[6-9]|[2-9][0-9])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\
+                        (T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,3})?Z)?$";
+/// What is allowed, in words.
+pub const EARLIEST_ALLOWED: &str = "allowed is a date from 1600-01-01 on, or a UTC time such as '2026-11-23T10:15:00Z'";
+
+fn year_1980() -> String {
+    "1980-01-01".to_owned()
+}
+
+/// What a plain number counts since 1970 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TimeUnit {
+    /// Seconds.
+    #[serde(rename = "s")]
+    Seconds,
+    /// Milliseconds.
+    #[serde(rename = "ms")]
+    Milliseconds,
+    /// Microseconds.
+    #[serde(rename = "us")]
+    Microseconds,
+    /// Nanoseconds.
+    #[serde(rename = "ns")]
+    Nanoseconds,
 }
 
 /// The reader schema and its subject in the registry. Exactly one of `avro` and `configMapKeyRef`.

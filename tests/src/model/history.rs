@@ -19,7 +19,7 @@ pub struct History {
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub record: Record,
-    /// Running maximum of the log times up to and including this record.
+    /// Its log time, which follows from the timestamps up to its own.
     pub log_time: i64,
     pub broken: Option<Broken>,
     /// The watermark just before this record; `None` is −∞.
@@ -80,9 +80,14 @@ impl History {
         self.from.watermark.max(largest.map(|time| time - self.params.delay))
     }
 
-    /// The log time of position `offset`: the largest timestamp before it.
+    /// The log time of position `offset`: that of the last record before it.
     pub fn log_time(&self, offset: i64) -> Option<i64> {
-        self.from.log_time.max(self.before(offset).map(|entry| entry.record.log_time).max())
+        self.before(offset).last().map(|entry| entry.log_time).or(self.from.log_time)
+    }
+
+    /// The largest log time before position `offset`.
+    pub fn newest_log_time(&self, offset: i64) -> Option<i64> {
+        self.from.log_time.max(self.before(offset).map(|entry| entry.log_time).max())
     }
 
     /// The position after the last record and the last decree.
@@ -113,7 +118,7 @@ impl History {
 
     /// Judges the record that follows `self.entries`.
     fn judge(&self, record: &Record) -> Entry {
-        let log_time = self.log_time(record.offset).map_or(record.log_time, |before| before.max(record.log_time));
+        let log_time = self.params.log_time(self.log_time(record.offset), record.offset, record.log_time);
         let watermark = self.watermark(record.offset);
         let event = record.decodable.as_ref();
         let broken = event.and_then(|event| broken(&self.params, event, log_time));

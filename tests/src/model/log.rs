@@ -12,7 +12,7 @@ pub type Group = Vec<Option<String>>;
 pub struct Record {
     /// Its offset in the partition.
     pub offset: i64,
-    /// Its Kafka timestamp, ms. It may go back (`CreateTime`); the model takes the running maximum.
+    /// Its Kafka timestamp, ms. It may go back (`CreateTime`).
     pub log_time: i64,
     /// The event inside, or `None` when it does not decode (framing, schema, null value).
     pub decodable: Option<Event>,

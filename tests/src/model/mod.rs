@@ -38,9 +38,11 @@ pub use batches::{Batch, Ledger, RuleCount};
 pub use history::History;
 pub use log::{Answer, Decree, Event, Group, Record};
 pub use outcome::{PartitionOutcome, run, run_with_decrees};
-pub use params::{Params, Window};
+pub use params::{Doubt, Params, Window};
 pub use publish::{Row, publish};
 pub use replay::{Anchor, OpenWindow, RebuildPoint, State};
 pub use verdict::{Broken, Verdict};
 pub use windows::{Groups, Seal};
-pub use worlds::{GROUP_COLUMNS, VALUE_COLUMNS, World, arb_decrees, arb_drain, arb_log, arb_params, arb_world};
+pub use worlds::{
+    GROUP_COLUMNS, VALUE_COLUMNS, World, arb_decrees, arb_drain, arb_log, arb_params, arb_rising_world, arb_world,
+};

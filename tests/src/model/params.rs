@@ -7,6 +7,10 @@ pub struct Params {
     pub delay: i64,
     /// How far ahead of log time an event time may be; at least 0.
     pub max_future_skew: i64,
+    /// The first event time that is one.
+    pub earliest: i64,
+    /// When timestamps take the log time back.
+    pub doubt: Doubt,
     /// The window size; at least 1.
     pub window: i64,
     /// The window offset, in `0..window`.
@@ -19,6 +23,20 @@ pub struct Params {
     pub dead_letter: Vec<bool>,
 }
 
+/// At offsets that `every` divides, a timestamp more than `tolerance` behind the log time takes it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// At least 1.
+    pub every: i64,
+    /// At least 0.
+    pub tolerance: i64,
+}
+
+impl Doubt {
+    /// The log time is the running maximum of the timestamps, whatever they are.
+    pub const NONE: Self = Self { every: i64::MAX, tolerance: i64::MAX };
+}
+
 /// A half-open window of event time, `[start, end)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window {
@@ -28,7 +46,23 @@ pub struct Window {
     pub end: i64,
 }
 
+/// The first ms of the year 10,000, which no time that a window needs may reach.
+const CALENDAR_END: i64 = 253_402_300_800_000;
+
 impl Params {
+    /// Whether an event may have happened then: not too early, and in a window that ends within the calendar.
+    pub fn in_calendar(&self, time: i64) -> bool {
+        time >= self.earliest && time < CALENDAR_END && self.window_of(time).end < CALENDAR_END
+    }
+
+    /// The log time of a record with this timestamp, behind one with the log time `before`.
+    pub fn log_time(&self, before: Option<i64>, offset: i64, timestamp: i64) -> i64 {
+        let Some(before) = before else { return timestamp };
+        let Doubt { every, tolerance } = self.doubt;
+        let contradicts = offset % every == 0 && before.saturating_sub(timestamp) > tolerance;
+        if contradicts { timestamp } else { before.max(timestamp) }
+    }
+
     /// The last window boundary at or before `time`.
     pub fn boundary(&self, time: i64) -> i64 {
         (time - self.window_offset).div_euclid(self.window) * self.window + self.window_offset

@@ -15,7 +15,7 @@ pub struct Anchor {
     pub offset: i64,
     /// The watermark before it; `None` is −∞.
     pub watermark: Option<i64>,
-    /// The largest log time before it.
+    /// The log time of the record before it.
     pub log_time: Option<i64>,
 }
 
@@ -39,7 +39,7 @@ pub struct State {
     pub position: i64,
     /// `None` is −∞.
     pub watermark: Option<i64>,
-    /// The largest log time so far.
+    /// The log time of the last record.
     pub log_time: Option<i64>,
     /// The watermark rounded down to a window boundary.
     pub sealed_until: Option<i64>,

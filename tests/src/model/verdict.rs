@@ -24,6 +24,8 @@ pub enum Verdict {
 pub enum Broken {
     /// `event-time-missing`
     EventTimeMissing,
+    /// `event-time-range`
+    EventTimeRange,
     /// `event-time-future`
     EventTimeFuture,
     /// `event-id-missing`
@@ -40,6 +42,7 @@ impl Broken {
     pub fn reserved_name(self) -> Result<&'static str, usize> {
         match self {
             Self::EventTimeMissing => Ok("event-time-missing"),
+            Self::EventTimeRange => Ok("event-time-range"),
             Self::EventTimeFuture => Ok("event-time-future"),
             Self::EventIdMissing => Ok("event-id-missing"),
             Self::Rule(index) => Err(index),
@@ -47,11 +50,14 @@ impl Broken {
     }
 }
 
-/// The rule that refuses `event`, judged at `log_time` (the running maximum, this record included).
+/// The rule that refuses `event`, whose log time is `log_time`.
 pub(super) fn broken(params: &Params, event: &Event, log_time: i64) -> Option<Broken> {
     let Some(event_time) = event.event_time else {
         return Some(Broken::EventTimeMissing);
     };
+    if !params.in_calendar(event_time) {
+        return Some(Broken::EventTimeRange);
+    }
     if event_time > log_time + params.max_future_skew {
         return Some(Broken::EventTimeFuture);
     }

@@ -7,12 +7,15 @@
 
 use proptest::prelude::*;
 
-use super::{Answer, Decree, Event, Group, Params, Record};
+use super::{Answer, Decree, Doubt, Event, Group, Params, Record};
 
 /// The number of grouping columns of every generated event.
 pub const GROUP_COLUMNS: usize = 2;
 /// The number of measure arguments of every generated event.
 pub const VALUE_COLUMNS: usize = 2;
+
+/// The ends of the numbers, and of the calendar.
+const FAR: [i64; 6] = [i64::MIN, i64::MIN + 1, -1_000_000_001, 253_402_300_799_999, 253_402_300_800_000, i64::MAX];
 
 /// A pipeline and the log of one partition.
 #[derive(Clone, Debug)]
@@ -74,11 +77,30 @@ enum Stamp {
     Crossing(i64, i64),
     /// This far from the latest that the skew allows; positive is too far ahead.
     Horizon(i64),
+    /// This far from the earliest that is a time.
+    Earliest(i64),
+    /// A number far out, whatever the clock says.
+    Far(i64),
 }
 
-/// A pipeline and a log that suits it.
+/// A pipeline and a log that suits it, whose timestamps may take the log time back.
 pub fn arb_world() -> impl Strategy<Value = World> {
-    arb_params().prop_flat_map(|params| {
+    let doubt = |params: Params| {
+        let tolerance = prop_oneof![0..=params.window, 0..=4 * params.window];
+        let doubt = (1..9_i64, tolerance).prop_map(|(every, tolerance)| Doubt { every, tolerance });
+        (Just(params), prop_oneof![1 => Just(Doubt::NONE), 2 => doubt])
+            .prop_map(|(params, doubt)| Params { doubt, ..params })
+    };
+    arb_world_of(arb_params().prop_flat_map(doubt))
+}
+
+/// The same where the log time never goes back.
+pub fn arb_rising_world() -> impl Strategy<Value = World> {
+    arb_world_of(arb_params())
+}
+
+fn arb_world_of(params: impl Strategy<Value = Params>) -> impl Strategy<Value = World> {
+    params.prop_flat_map(|params| {
         let records = arb_log(&params);
         (Just(params), records).prop_map(|(params, records)| World { params, records })
     })
@@ -89,10 +111,13 @@ pub fn arb_params() -> impl Strategy<Value = Params> {
     let window = prop_oneof![Just(1_i64), Just(4), Just(10), Just(25)];
     let rules = proptest::collection::vec(any::<bool>(), 0..4);
     (window, rules, 1..16_i64).prop_flat_map(|(window, dead_letter, batch_max_records)| {
-        let times = (0..window, 0..=2 * window + 3, 0..=2 * window + 3, 1..=6 * window);
-        times.prop_map(move |(window_offset, delay, max_future_skew, batch_interval)| Params {
+        let earliest = prop_oneof![7 => Just(-1_000_000_000_i64), 1 => -80..=20_i64];
+        let times = (0..window, 0..=2 * window + 3, 0..=2 * window + 3, 1..=6 * window, earliest);
+        times.prop_map(move |(window_offset, delay, max_future_skew, batch_interval, earliest)| Params {
             delay,
             max_future_skew,
+            earliest,
+            doubt: Doubt::NONE,
             window,
             window_offset,
             batch_interval,
@@ -165,24 +190,25 @@ fn arb_stamp(params: &Params) -> impl Strategy<Value = Stamp> + use<> {
         4 => (-2..=1_i64, -1..=1_i64).prop_map(|(windows, by)| Stamp::Boundary(windows, by)),
         3 => (-2..=0_i64, -1..=1_i64).prop_map(|(windows, by)| Stamp::Crossing(windows, by)),
         1 => (-1..=2_i64).prop_map(Stamp::Horizon),
+        1 => (-1..=1_i64).prop_map(Stamp::Earliest),
+        1 => proptest::sample::select(FAR.as_slice()).prop_map(Stamp::Far),
     ]
 }
 
 /// Plays the steps against a clock and numbers the records.
 fn lay_out(params: &Params, mut offset: i64, mut clock: i64, steps: &[Step]) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
-    let mut log_time = i64::MIN;
+    let mut log_time = None;
     for (index, step) in steps.iter().enumerate() {
         offset += step.gap;
         clock += step.pause;
         let timestamp = clock + step.lag;
-        log_time = log_time.max(timestamp);
+        let now = params.log_time(log_time, offset, timestamp);
+        log_time = Some(now);
         let decodable = match &step.content {
             Content::Undecodable => None,
             Content::Again(back) => index.checked_sub(*back).and_then(|earlier| records[earlier].decodable.clone()),
-            Content::Fresh(shape, stamp) => {
-                Some(event(params, index, shape, event_time(params, stamp, clock, log_time)))
-            }
+            Content::Fresh(shape, stamp) => Some(event(params, index, shape, event_time(params, stamp, clock, now))),
         };
         records.push(Record { offset, log_time: timestamp, decodable });
         offset += 1;
@@ -213,6 +239,8 @@ fn event_time(params: &Params, stamp: &Stamp, clock: i64, log_time: i64) -> Opti
         Stamp::Clock(by) => Some(clock + by),
         Stamp::Boundary(windows, by) => Some(params.boundary(clock) + windows * params.window + by),
         Stamp::Crossing(windows, by) => Some(params.boundary(clock) + windows * params.window + params.delay + by),
+        Stamp::Earliest(by) => Some(params.earliest + by),
+        Stamp::Far(time) => Some(time),
         Stamp::Horizon(by) => Some(log_time + params.max_future_skew + by),
     }
 }

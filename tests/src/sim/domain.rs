@@ -13,7 +13,7 @@ use plan::Plan;
 use schemas::spec::{AnalyticsPipeline, AnalyticsPipelineSpec};
 use stream_core::Program;
 
-use crate::model::{Event, Params, Record};
+use crate::model::{Doubt, Event, Params, Record};
 
 /// 2026-11-23T00:00:00Z, where the virtual clock begins.
 pub const START: i64 = 1_795_392_000_000;
@@ -71,6 +71,8 @@ impl Domain {
         let params = Params {
             delay: millis(numbers.delay),
             max_future_skew: millis(numbers.skew),
+            earliest: 315_532_800_000,
+            doubt: Doubt::NONE,
             window: millis(numbers.window),
             window_offset: millis(numbers.offset),
             batch_interval: millis(numbers.interval),
@@ -94,7 +96,8 @@ impl Domain {
     pub fn event(&self, sale: &Sale) -> Event {
         use crate::model::Answer::{Passes, Skipped, Violated};
         let answer = |holds: Option<bool>| holds.map_or(Skipped, |holds| if holds { Passes } else { Violated });
-        let fresh = sale.got.zip(sale.at).map(|(got, at)| got - at <= FRESH);
+        let at = sale.at.filter(|at| self.params.in_calendar(*at));
+        let fresh = sale.got.zip(at).map(|(got, at)| got - at <= FRESH);
         let kind = self.numbers.groups.contains("kind").then(|| Some(sale.kind.to_owned()));
         Event {
             id: sale.id.clone(),

@@ -76,6 +76,11 @@ fn event_time(domain: &Domain, rng: &mut ChaCha8Rng, clock: i64) -> Option<i64> 
         62..76 => clock + rng.random_range(-params.delay - 2 * params.window..=params.max_future_skew),
         76..88 => boundary + rng.random_range(-2..=1) * params.window + rng.random_range(-1..=1),
         88..97 => boundary + rng.random_range(-2..=0) * params.window + params.delay + rng.random_range(-1..=1),
-        _ => clock + params.max_future_skew + rng.random_range(-1..=2),
+        _ => match rng.random_range(-1..=2) {
+            // Far out of the calendar, on either side.
+            2 if clock % 2 == 0 => i64::MIN,
+            2 => i64::MAX,
+            by => clock + params.max_future_skew + by,
+        },
     })
 }

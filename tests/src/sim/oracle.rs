@@ -226,7 +226,11 @@ fn check_letters(world: &mut World, verdicts: &[Vec<(i64, Verdict)>]) {
     let refusal = |verdict: &Verdict| match verdict {
         Verdict::Undecodable => Some("undecodable"),
         Verdict::Invalid(
-            Broken::Rule(_) | Broken::EventIdMissing | Broken::EventTimeMissing | Broken::EventTimeFuture,
+            Broken::Rule(_)
+            | Broken::EventIdMissing
+            | Broken::EventTimeMissing
+            | Broken::EventTimeRange
+            | Broken::EventTimeFuture,
         ) => Some("invalid"),
         Verdict::Late if late_too => Some("late"),
         _ => None,

@@ -23,7 +23,7 @@ pub fn agrees(run: &Run, said: &Said) -> TestCaseResult {
     let batches = history.batches();
     prop_assert_eq!(reports.len(), batches.len(), "as many reports as batches");
     for (report, batch) in reports.iter().zip(&batches) {
-        check_report(&run.log, report, batch)?;
+        check_report(&run.setting.params, &run.log, report, batch)?;
     }
     check_seals(run, &history, &said.items)?;
     check_order(&said.items, &batches)
@@ -45,9 +45,13 @@ fn refusals(run: &Run, history: &History) -> Vec<(i64, Reason)> {
             model::Verdict::Invalid(Broken::EventTimeMissing) => Reason::EventTimeMissing,
             model::Verdict::Invalid(Broken::EventIdMissing) => Reason::EventIdMissing,
             model::Verdict::Invalid(Broken::Rule(rule)) => Reason::Rule(*rule),
+            model::Verdict::Invalid(Broken::EventTimeRange) => {
+                Reason::EventTimeRange { event_time: time(), written: event_time }
+            }
             model::Verdict::Invalid(Broken::EventTimeFuture) => {
                 let log_time = history.log_time(record.offset + 1).expect("it has been read");
-                Reason::EventTimeFuture { event_time: time(), log_time: stream_core::LogTime(log_time) }
+                let log_time = stream_core::LogTime(log_time);
+                Reason::EventTimeFuture { event_time: time(), log_time, written: event_time }
             }
             model::Verdict::Late if run.setting.late_to_dead_letter => {
                 let watermark = history.watermark(record.offset).expect("something made it late");
@@ -62,7 +66,7 @@ fn refusals(run: &Run, history: &History) -> Vec<(i64, Reason)> {
     run.log.records.iter().zip(&history.verdicts()).filter_map(reason).collect()
 }
 
-fn check_report(log: &Log, report: &BatchReport, batch: &Batch) -> TestCaseResult {
+fn check_report(params: &Params, log: &Log, report: &BatchReport, batch: &Batch) -> TestCaseResult {
     prop_assert_eq!((report.first.0, report.end.0), (batch.first, batch.end));
     let of = |verdict| report.verdicts.of(verdict);
     let ledger = Ledger {
@@ -85,8 +89,11 @@ fn check_report(log: &Log, report: &BatchReport, batch: &Batch) -> TestCaseResul
     let within: Vec<_> = records.filter(|(record, _)| (batch.first..batch.end).contains(&record.offset)).collect();
     let ends = within.first().zip(within.last()).map(|(first, last)| (*first.1, *last.1));
     prop_assert_eq!(Some((report.first_log_time.0, report.last_log_time.0)), ends, "log times of {}", batch.first);
+    // What is no time has no latency.
+    let is_time = |time: Option<i64>| time.is_some_and(|time| params.in_calendar(time));
     let timed = |(record, _): &&(&model::Record, &i64)| {
-        record.decodable.as_ref().is_some_and(|event| event.event_time.is_some()) && record.offset % 5 != 0
+        let event = record.decodable.as_ref().is_some_and(|event| is_time(event.event_time));
+        event && is_time(Some(record.log_time)) && record.offset % 5 != 0
     };
     prop_assert_eq!(report.latency.count(), within.iter().filter(timed).count() as u64, "latencies");
     check_samples(report, &within)

@@ -23,5 +23,5 @@ pub use point::point_at;
 pub use program::{Setting, program};
 pub use read::read_partial;
 pub use rows::Log;
-pub use strategy::{Run, Several, arb_cutting, arb_run, arb_several};
+pub use strategy::{Run, Several, arb_cutting, arb_rising_run, arb_run, arb_several};
 pub use topic::{Sent, Topic, Turn, arb_turns, take_in, to_output};

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion_physical_expr::expressions::Column;
 use stream_core::{
-    BatchCut, Check, Computed, Consequence, Expression, Function, Group, Measure, Program, Rule, Windows,
+    BatchCut, Check, Computed, Consequence, EventTime, Expression, Function, Group, Measure, Program, Rule, TimeBounds,
+    TimeColumn, Windows, Written,
 };
 
 use crate::model::{GROUP_COLUMNS, Params, VALUE_COLUMNS};
@@ -53,13 +54,15 @@ pub fn program(setting: &Setting) -> Arc<Program> {
     let group =
         |index: usize| Group { name: format!("g{index}"), value: column(GROUPS + index), data_type: DataType::Utf8 };
     let everything = measure("records", Function::Count, None, DataType::Null, DataType::Int64);
+    let windows = Windows { size: params.window, offset: params.window_offset };
+    let time = |column, written| TimeColumn { column, written };
     Arc::new(Program {
         event_id: ID,
-        event_time: TIME,
-        ingest_time: Some(INGEST),
+        event_time: time(TIME, Written::Timestamp(TimeUnit::Millisecond)),
+        ingest_time: Some(time(INGEST, Written::Plain(TimeUnit::Millisecond))),
         delay: params.delay,
-        max_future_skew: params.max_future_skew,
-        windows: Windows { size: params.window, offset: params.window_offset },
+        times: TimeBounds::new(EventTime(params.earliest), params.max_future_skew, &windows),
+        windows,
         filter: Some(column(FILTER)),
         rules: params.dead_letter.iter().enumerate().map(rule).collect(),
         redacted: Vec::new(),

@@ -13,15 +13,15 @@ use stream_core::{Emissions, Error, Fetch, Lane, LogTime, Offset, Undecodable};
 use super::program::{RULES, VALUE_TYPES};
 use crate::model::{Answer, Event, GROUP_COLUMNS, Params, Record, VALUE_COLUMNS};
 
-/// A partition's log, as the source gives it to a lane: log times are running maxima.
+/// A partition's log, as the source gives it to a lane.
 #[derive(Clone, Debug)]
 pub struct Log {
     /// The oracle's records.
     pub records: Vec<Record>,
-    /// The running maximum of the log times, by record.
+    /// The log times, by record.
     pub folded: Vec<i64>,
     rows: RecordBatch,
-    /// Offset and running log time of each row.
+    /// Offset and log time of each row.
     offsets: Vec<i64>,
     times: Vec<i64>,
     undecodable: Vec<Undecodable>,
@@ -35,9 +35,9 @@ impl Log {
     pub fn new(params: &Params, records: Vec<Record>) -> Self {
         let folded: Vec<i64> = records
             .iter()
-            .scan(i64::MIN, |latest, record| {
-                *latest = record.log_time.max(*latest);
-                Some(*latest)
+            .scan(None, |before, record| {
+                *before = Some(params.log_time(*before, record.offset, record.log_time));
+                *before
             })
             .collect();
         let (mut offsets, mut times, mut undecodable, mut decoded) = (vec![], vec![], vec![], vec![]);

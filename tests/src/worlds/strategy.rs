@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use stream_core::Program;
 
 use super::{Cutting, Log, Setting, program};
-use crate::model::{Decree, Params, Record, arb_decrees, arb_log, arb_params, arb_world};
+use crate::model::{Decree, Params, Record, World, arb_decrees, arb_log, arb_params, arb_rising_world, arb_world};
 
 /// One partition: what it is judged by, its log, and the decrees in it.
 #[derive(Clone, Debug)]
@@ -37,7 +37,16 @@ impl Run {
 
 /// A world with decrees somewhere in its log.
 pub fn arb_run() -> impl Strategy<Value = Run> {
-    let world = arb_world().prop_flat_map(|world| {
+    arb_run_of(arb_world())
+}
+
+/// The same where the log time never goes back.
+pub fn arb_rising_run() -> impl Strategy<Value = Run> {
+    arb_run_of(arb_rising_world())
+}
+
+fn arb_run_of(world: impl Strategy<Value = World>) -> impl Strategy<Value = Run> {
+    let world = world.prop_flat_map(|world| {
         let decrees = arb_decrees(&world.records);
         (Just(world), decrees)
     });
@@ -86,7 +95,7 @@ fn at_the_epoch(params: &Params, mut records: Vec<Record>) -> Vec<Record> {
     for record in &mut records {
         record.log_time -= by;
         if let Some(time) = record.decodable.as_mut().and_then(|event| event.event_time.as_mut()) {
-            *time -= by;
+            *time = time.saturating_sub(by);
         }
     }
     records

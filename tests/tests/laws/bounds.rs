@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 use stream_core::{Decree, Emission, EventTime, Lane, Offset, Progress};
-use tests::model::{AggState, Event, Group, History, Params, Record};
+use tests::model::{AggState, Doubt, Event, Group, History, Params, Record};
 use tests::worlds::{Cutting, Drive, Log, Run, Said, Setting, Step};
 use tests::worlds::{arb_cutting, arb_run, point_at, program, read_partial};
 
@@ -54,7 +54,6 @@ fn rises(before: &Progress, now: &Progress) -> bool {
     now.position >= before.position
         && now.anchor.offset >= before.anchor.offset
         && now.anchor.watermark >= before.anchor.watermark
-        && now.anchor.log_time >= before.anchor.log_time
         && now.watermark >= before.watermark
         && now.latest >= before.latest
 }
@@ -83,6 +82,8 @@ fn setting() -> Setting {
     let params = Params {
         delay: 5,
         max_future_skew: 5,
+        earliest: -1_000_000_000,
+        doubt: Doubt::NONE,
         window: 10,
         window_offset: 0,
         batch_interval: 50,

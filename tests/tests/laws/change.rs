@@ -40,7 +40,8 @@ impl Changing {
     fn change(&self) -> Arc<Change> {
         let [before, now, beside] = self.programs();
         let events = self.run.log.records.iter().filter_map(|record| record.decodable.as_ref()?.event_time);
-        let times: Vec<i64> = events.collect();
+        // A boundary lies where events can be.
+        let times: Vec<i64> = events.filter(|time| self.run.setting.params.in_calendar(*time)).collect();
         let time = times.get(self.until * times.len() / 1000).copied().unwrap_or(0);
         Arc::new(Change { before, beside, until: now.windows.floor(EventTime(time)) })
     }
@@ -216,6 +217,8 @@ fn arb_changing() -> impl Strategy<Value = Changing> {
             window_offset: offset % window,
             delay,
             max_future_skew: skew,
+            earliest: -1_000_000_000,
+            doubt: run.setting.params.doubt,
             batch_interval,
             batch_max_records,
             dead_letter: (0..run.setting.params.dead_letter.len()).map(refused).collect(),

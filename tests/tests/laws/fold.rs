@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion_physical_expr::expressions::Column;
 use stream_core::{
     BatchCut, Collector, CollectorProgress, Computed, Emission, Emissions, Error, EventTime, Expression, Fetch,
-    Function, Lane, Measure, Message, Offset, Partition, Program, Progress, Published, Windows,
+    Function, Lane, Measure, Message, Offset, Partition, Program, Progress, Published, TimeBounds, TimeColumn, Windows,
+    Written,
 };
 
 /// Records in a fetch.
@@ -95,13 +96,14 @@ fn read(program: &Arc<Program>, values: &ArrayRef, flags: BooleanArray, fetch: u
 }
 
 fn program(measures: Vec<Measure>) -> Program {
+    let windows = Windows { size: 10, offset: 0 };
     Program {
         event_id: 0,
-        event_time: 1,
+        event_time: TimeColumn { column: 1, written: Written::Plain(TimeUnit::Millisecond) },
         ingest_time: None,
         delay: 10,
-        max_future_skew: 10,
-        windows: Windows { size: 10, offset: 0 },
+        times: TimeBounds::new(EventTime(0), 10, &windows),
+        windows,
         filter: None,
         rules: Vec::new(),
         redacted: Vec::new(),

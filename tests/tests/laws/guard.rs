@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion_physical_expr::expressions::Column;
 use proptest::prelude::*;
 use stream_core::{
-    BatchCut, Cause, Check, Consequence, Expression, Fetch, Guard, Halt, Lane, LogTime, Offset, Program, Progress,
-    Rule, Undecodable, Verdict, Windows,
+    BatchCut, Cause, Check, Consequence, EventTime, Expression, Fetch, Guard, Halt, Lane, LogTime, Offset, Program,
+    Progress, Rule, TimeBounds, TimeColumn, Undecodable, Verdict, Windows, Written,
 };
 
 use crate::{cases, unexpected};
@@ -69,13 +69,14 @@ impl World {
             nulls_alone: false,
             expected: "true".to_owned(),
         };
+        let windows = Windows { size: 10, offset: 0 };
         Program {
             event_id: 0,
-            event_time: 1,
+            event_time: TimeColumn { column: 1, written: Written::Plain(TimeUnit::Millisecond) },
             ingest_time: None,
             delay: 10,
-            max_future_skew: 10,
-            windows: Windows { size: 10, offset: 0 },
+            times: TimeBounds::new(EventTime::NEVER, 10, &windows),
+            windows,
             filter: None,
             rules: vec![rule],
             redacted: Vec::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stream_core::{
     Collector, CollectorProgress, Emission, EventTime, Message, Offset, Partial, Partition, Program, Published, Seal,
 };
-use tests::model::{Event, Params, Record};
+use tests::model::{Doubt, Event, Params, Record};
 use tests::worlds::{Cutting, Drive, Log, Said, Setting, program, read_gold, read_partial};
 
 /// Groups in the window of each partition, most of them in both.
@@ -15,6 +15,8 @@ fn setting() -> Setting {
     let params = Params {
         delay: 1_000,
         max_future_skew: 1_000,
+        earliest: -1_000_000_000,
+        doubt: Doubt::NONE,
         window: 1_000,
         window_offset: 0,
         batch_interval: 1_000_000,

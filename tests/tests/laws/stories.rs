@@ -6,7 +6,7 @@ use stream_core::{
     Collector, CollectorProgress, Decreed, Emission, EventTime, Loss, Message, Offset, Overflow, Partial, Partition,
     Program, Progress, Seal,
 };
-use tests::model::{Decree, Event, Params, Record};
+use tests::model::{Decree, Doubt, Event, Params, Record};
 use tests::worlds::{Cutting, Drive, Log, Sent, Setting, program, take_in, to_output, undisturbed};
 
 /// Windows of ten milliseconds that close as soon as a record lies past their end.
@@ -14,6 +14,8 @@ fn setting() -> Setting {
     let params = Params {
         delay: 0,
         max_future_skew: 100,
+        earliest: -1_000_000_000,
+        doubt: Doubt::NONE,
         window: 10,
         window_offset: 0,
         batch_interval: 1000,

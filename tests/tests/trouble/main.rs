@@ -10,5 +10,6 @@ mod letters;
 mod registry;
 mod sink;
 mod stopping;
+mod times;
 mod topic;
 mod world;

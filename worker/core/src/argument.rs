@@ -8,7 +8,7 @@ use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow_cast::cast;
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::DataType;
 
 use crate::error::Error;
 use crate::evaluate::{Evaluated, Without, evaluate, evaluate_boolean, known_true};
@@ -105,22 +105,6 @@ fn order_key(value: f64) -> i64 {
 /// The float of an [`order_key`].
 pub(crate) fn from_order_key(key: i64) -> f64 {
     f64::from_bits((key ^ (((key >> 63) as u64) >> 1) as i64) as u64)
-}
-
-/// The times of `array` in milliseconds, whatever its unit; nulls are zero.
-pub(crate) fn millis(array: &ArrayRef, what: &str) -> Result<Vec<i64>, Error> {
-    let divisor = match array.data_type() {
-        DataType::Int64 | DataType::Timestamp(TimeUnit::Millisecond, _) => 1,
-        DataType::Timestamp(TimeUnit::Microsecond, _) => 1_000,
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => 1_000_000,
-        found => {
-            let (what, found) = (what.to_owned(), found.clone());
-            return Err(Error::ColumnType { what, expected: "a timestamp or 64-bit milliseconds", found });
-        }
-    };
-    let array = cast(array, &DataType::Int64).map_err(Error::arrow("read a time"))?;
-    let values = array.as_primitive::<Int64Type>().values();
-    Ok(if divisor == 1 { values.to_vec() } else { values.iter().map(|value| value.div_euclid(divisor)).collect() })
 }
 
 #[cfg(test)]

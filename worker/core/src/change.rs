@@ -90,7 +90,7 @@ impl Change {
 
     /// No valid record with a lower log time lies in a window that the new meaning remembers.
     pub fn begins(&self) -> LogTime {
-        LogTime(self.joins().minus(self.beside.max_future_skew).0)
+        LogTime(self.joins().minus(self.beside.times.max_future_skew).0)
     }
 
     /// The progress of the new meaning that has not begun, from `offset` on: at or before the first record of the log time

@@ -287,12 +287,26 @@ pub enum Reason {
     EventIdMissing,
     /// It has no event time.
     EventTimeMissing,
+    /// Its event time is a text that is no time with a zone.
+    EventTimeFormat {
+        /// The text.
+        text: String,
+    },
+    /// Its event time lies before the earliest one that is allowed, or its window reaches beyond the calendar.
+    EventTimeRange {
+        /// The event time.
+        event_time: EventTime,
+        /// The number in the record, if it is one.
+        written: Option<i64>,
+    },
     /// Its event time lies too far ahead of its log time.
     EventTimeFuture {
         /// The event time.
         event_time: EventTime,
         /// The log time.
         log_time: LogTime,
+        /// The number in the record, if it is one.
+        written: Option<i64>,
     },
     /// Its window had ended on the watermark.
     Late {

@@ -3,26 +3,27 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
-use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_buffer::BooleanBuffer;
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::DataType;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::argument::{Argument, millis};
+use crate::argument::Argument;
 use crate::emission::{Cause, Halt};
 use crate::error::Error;
 use crate::evaluate::{Evaluated, Without, evaluate, evaluate_boolean, known_true};
 use crate::fetch::Fetch;
 use crate::groups::{GroupIndex, one_zero};
 use crate::program::{Check, Consequence, Program, Rule, Subject};
-use crate::units::{EventTime, Offset};
+use crate::times::{Latencies, Times};
+use crate::units::{EventTime, LogTime, Offset};
 
 /// Per row of a fetch: what its verdict and its fold will need.
 pub(crate) struct Judged {
     /// Hash of the event id; meaningless where it is null.
     pub ids: Vec<u128>,
-    /// Event time in milliseconds; meaningless where it is null.
-    pub times: Vec<i64>,
+    /// Event times.
+    pub times: Times,
     /// Whether id and event time are there and no rule with a consequence is broken; `None` means all.
     pub sound: Option<BooleanBuffer>,
     /// Whether the filter is true; `None` means all.
@@ -45,6 +46,8 @@ pub(crate) struct Judged {
 
 impl Judged {
     pub(crate) fn of(program: &Program, rows: &RecordBatch, index: &mut GroupIndex) -> Result<Self, Error> {
+        let times = Times::of(program.event_time, rows, "event time")?;
+        let latencies = latencies(program, rows, &times)?;
         let (mut without, mut groups_without) = (Vec::new(), Vec::new());
         let (mut checks, mut groups) = (Vec::new(), Vec::new());
         for (index, rule) in program.rules.iter().enumerate() {
@@ -54,6 +57,7 @@ impl Judged {
                     without.extend(of.map(|of| (Subject::Rule(index), of)));
                     Some(check)
                 }
+                Check::Latency(most) => latencies.as_ref().map(|latencies| latencies.at_most(*most)),
                 Check::Unique | Check::Volume(_) => None,
             });
         }
@@ -74,16 +78,16 @@ impl Judged {
         let marked = marked.reduce(|all, next| &all | &next);
         Ok(Self {
             ids: hash_ids(rows.column(program.event_id))?,
-            times: millis(rows.column(program.event_time), "event time")?,
-            sound: sound(program, rows, &checks),
+            sound: sound(program, rows, &times, &checks),
             passes: filter.map(|filter| known_true(&filter)),
-            latencies: latencies(program, rows)?,
+            latencies,
             groups: index.number(&groups, rows.num_rows())?,
             arguments,
             checks,
             without,
             groups_without,
             marked,
+            times,
         })
     }
 
@@ -98,9 +102,8 @@ impl Judged {
 /// Per decodable record of a fetch: whether it is judged-valid, which no other record has a part in.
 pub(crate) struct Validity<'a> {
     offsets: &'a [i64],
-    times: Vec<i64>,
-    /// Event times that are null have no window.
-    known: Option<NullBuffer>,
+    /// Where there is none there is no window.
+    times: Times,
     valid: Vec<bool>,
     /// The rows that a rule stops, with the rule.
     stopped: Vec<(usize, usize)>,
@@ -108,33 +111,31 @@ pub(crate) struct Validity<'a> {
 
 impl<'a> Validity<'a> {
     pub(crate) fn of(program: &Program, fetch: &Fetch<'a>) -> Result<Self, Error> {
-        let check = |rule: &Rule| match &rule.check {
-            Check::Rows(check) if rule.consequence != Consequence::Report => {
-                evaluate_boolean(check, fetch.rows, &rule.name).map(|(check, _)| Some(check))
-            }
-            _ => Ok(None),
+        let times = Times::of(program.event_time, fetch.rows, "event time")?;
+        let latencies = latencies(program, fetch.rows, &times)?;
+        let strict = |rule: &Rule| match rule.consequence {
+            Consequence::Report => Ok(None),
+            Consequence::Refuse | Consequence::Stop => check(rule, fetch.rows, latencies.as_ref()),
         };
-        let checks = program.rules.iter().map(check).collect::<Result<Vec<_>, _>>()?;
-        let present = sound(program, fetch.rows, &[]);
-        let times = millis(fetch.rows.column(program.event_time), "event time")?;
-        let (mut valid, mut stopped) = (Vec::with_capacity(times.len()), Vec::new());
-        for (row, time) in times.iter().enumerate() {
+        let checks = program.rules.iter().map(strict).collect::<Result<Vec<_>, _>>()?;
+        let present = sound(program, fetch.rows, &times, &[]);
+        let (mut valid, mut stopped) = (Vec::with_capacity(fetch.offsets.len()), Vec::new());
+        for (row, time) in times.millis.iter().enumerate() {
             let breaks = |check: &BooleanArray| check.is_valid(row) && !check.value(row);
             let is_there = present.as_ref().is_none_or(|present| present.value(row))
-                && time.saturating_sub(fetch.log_times[row]) <= program.max_future_skew;
+                && program.may_be(EventTime(*time), LogTime(fetch.log_times[row]));
             let broken = checks.iter().position(|check| check.as_ref().is_some_and(breaks)).filter(|_| is_there);
             stopped.extend(
                 broken.filter(|rule| program.rules[*rule].consequence == Consequence::Stop).map(|rule| (row, rule)),
             );
             valid.push(is_there && broken.is_none());
         }
-        let known = fetch.rows.column(program.event_time).logical_nulls();
-        Ok(Self { offsets: fetch.offsets, times, known, valid, stopped })
+        Ok(Self { offsets: fetch.offsets, times, valid, stopped })
     }
 
     /// Offset and event time of each.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (i64, Option<i64>)> + '_ {
-        let time = |row: usize| self.known.as_ref().is_none_or(|known| known.is_valid(row)).then_some(self.times[row]);
+        let time = |row: usize| self.times.is_known(row).then_some(self.times.millis[row]);
         self.offsets.iter().enumerate().map(move |(row, offset)| (*offset, time(row)))
     }
 
@@ -143,7 +144,7 @@ impl<'a> Validity<'a> {
     pub(crate) fn reaches(&self, mut watermark: EventTime, program: &Program, closes: EventTime) -> Option<Offset> {
         let closing = |row: &usize| {
             if self.valid[*row] {
-                watermark = watermark.max(EventTime(self.times[*row]).minus(program.delay));
+                watermark = watermark.max(EventTime(self.times.millis[*row]).minus(program.delay));
             }
             watermark >= closes
         };
@@ -159,11 +160,24 @@ impl<'a> Validity<'a> {
     }
 }
 
-fn sound(program: &Program, rows: &RecordBatch, checks: &[Option<BooleanArray>]) -> Option<BooleanBuffer> {
-    let present = [program.event_id, program.event_time].into_iter().filter_map(|column| {
-        let nulls = rows.column(column).logical_nulls().filter(|nulls| nulls.null_count() > 0);
-        nulls.map(NullBuffer::into_inner)
-    });
+/// What a rule says of each record by itself.
+fn check(rule: &Rule, rows: &RecordBatch, latencies: Option<&Latencies>) -> Result<Option<BooleanArray>, Error> {
+    match &rule.check {
+        Check::Rows(check) => evaluate_boolean(check, rows, &rule.name).map(|(check, _)| Some(check)),
+        Check::Latency(most) => Ok(latencies.map(|latencies| latencies.at_most(*most))),
+        Check::Unique | Check::Volume(_) => Ok(None),
+    }
+}
+
+fn sound(
+    program: &Program,
+    rows: &RecordBatch,
+    times: &Times,
+    checks: &[Option<BooleanArray>],
+) -> Option<BooleanBuffer> {
+    let ids = rows.column(program.event_id).logical_nulls();
+    let present = [ids.as_ref(), times.known.as_ref()].into_iter().flatten();
+    let present = present.filter(|nulls| nulls.null_count() > 0).map(|nulls| nulls.inner().clone());
     let strict = program.rules.iter().zip(checks).filter(|(rule, _)| rule.consequence != Consequence::Report);
     let broken = strict.filter_map(|(_, check)| check.as_ref()).filter(|check| check.false_count() > 0);
     let kept = broken.map(|check| match check.nulls() {
@@ -173,20 +187,11 @@ fn sound(program: &Program, rows: &RecordBatch, checks: &[Option<BooleanArray>])
     present.chain(kept).reduce(|all, next| &all & &next)
 }
 
-/// Milliseconds per row, and the rows for which they are known (`None`: all).
-type Latencies = (Vec<i64>, Option<BooleanBuffer>);
-
-fn latencies(program: &Program, rows: &RecordBatch) -> Result<Option<Latencies>, Error> {
+fn latencies(program: &Program, rows: &RecordBatch, event: &Times) -> Result<Option<Latencies>, Error> {
     let Some(ingest) = program.ingest_time else { return Ok(None) };
-    let (ingest, event) = (rows.column(ingest), rows.column(program.event_time));
-    let (to, from) = (millis(ingest, "ingest time")?, millis(event, "event time")?);
-    let known = match (ingest.logical_nulls(), event.logical_nulls()) {
-        (Some(a), Some(b)) => Some(a.inner() & b.inner()),
-        (Some(nulls), None) | (None, Some(nulls)) => Some(nulls.into_inner()),
-        (None, None) => None,
-    };
-    let differences = to.iter().zip(&from).map(|(to, from)| to.saturating_sub(*from)).collect();
-    Ok(Some((differences, known)))
+    let ingest = Times::of(ingest, rows, "ingest time")?;
+    let holds = |time: i64| program.times.holds(EventTime(time));
+    Ok(Some(Latencies::of(&ingest, event, holds)))
 }
 
 /// XXH3-128 over the id's bytes (text, binary) or its little-endian value; other types by their canonical row bytes.

@@ -35,6 +35,7 @@ mod progress;
 mod remainder;
 mod sample;
 mod sums;
+mod times;
 mod topology;
 mod units;
 mod volume;
@@ -62,6 +63,7 @@ pub use program::{
     BatchCut, Check, Computed, Consequence, Expression, Function, Group, Guard, Measure, Program, Rule, Subject, Volume,
 };
 pub use progress::{BatchKey, Decree, History, Point, Progress};
+pub use times::{TimeBounds, TimeColumn, Written, likely_unit};
 pub use topology::Topology;
 pub use units::{Digest, EventTime, LogTime, Offset, Partition};
 pub use window::{Window, Windows};

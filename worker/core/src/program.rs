@@ -10,6 +10,8 @@ use datafusion_physical_expr::utils::collect_columns;
 use serde::{Deserialize, Serialize};
 
 use crate::sums::Summed;
+use crate::times::{TimeBounds, TimeColumn};
+use crate::units::{EventTime, LogTime};
 use crate::window::Windows;
 
 /// A compiled scalar expression over the decoded rows.
@@ -54,14 +56,14 @@ impl std::fmt::Display for Computed {
 pub struct Program {
     /// Column of the event id.
     pub event_id: usize,
-    /// Column of the event time: a timestamp of any unit, or a 64-bit integer of milliseconds.
-    pub event_time: usize,
-    /// Column of the ingest time, of the same types, for the latency histogram.
-    pub ingest_time: Option<usize>,
+    /// The event time.
+    pub event_time: TimeColumn,
+    /// The ingest time, for latencies.
+    pub ingest_time: Option<TimeColumn>,
     /// How far the watermark stays behind the largest event time.
     pub delay: i64,
-    /// How far event time may lie ahead of log time.
-    pub max_future_skew: i64,
+    /// Which event times are refused.
+    pub times: TimeBounds,
     /// The window grid.
     pub windows: Windows,
     /// Records for which this is not true are filtered.
@@ -151,6 +153,8 @@ pub struct Rule {
 pub enum Check {
     /// Each record by itself. Boolean over the rows: true passes, false violates, null passes and counts as skipped.
     Rows(Computed),
+    /// Ingest time minus event time: at most so many milliseconds. Null where one of them is no time.
+    Latency(i64),
     /// The ids: a Duplicate violates, a Counted record passes, others are skipped. Only to be reported.
     Unique,
     /// How many records a batch has. Only to be reported; evaluated and violated by batches.
@@ -273,14 +277,20 @@ impl Program {
         }
     }
 
+    /// Whether a record with this log time may have this event time.
+    #[inline]
+    pub fn may_be(&self, time: EventTime, log_time: LogTime) -> bool {
+        self.times.holds(time) && !self.times.is_ahead(time, log_time)
+    }
+
     /// A digest of everything that decides what a lane remembers and folds, hexadecimal.
     pub fn fingerprint(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         let mut add = |text: String| {
             hasher.update(text.as_bytes()).update(b"\n");
         };
-        let (delay, skew, grid, batch) = (self.delay, self.max_future_skew, self.windows, self.batch);
-        add(format!("{} {} {:?} {delay} {skew}", self.event_id, self.event_time, self.ingest_time));
+        let (delay, times, grid, batch) = (self.delay, self.times, self.windows, self.batch);
+        add(format!("{} {:?} {:?} {delay} {times:?}", self.event_id, self.event_time, self.ingest_time));
         add(format!(
             "{grid:?} {batch:?} {:?} {} {} {}",
             self.redacted, self.outputs, self.late_to_dead_letter, self.ignore_nulls
@@ -289,6 +299,7 @@ impl Program {
         for Rule { name, check, consequence, columns, nulls_alone, .. } in &self.rules {
             let check = match check {
                 Check::Rows(check) => check.to_string(),
+                Check::Latency(most) => format!("latency {most}"),
                 Check::Unique => "unique".to_owned(),
                 Check::Volume(volume) => format!("{volume:?}"),
             };

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion_physical_expr::expressions::Column;
-use stream_core::{BatchCut, Computed, Expression, Fetch, Function, Group, Measure, Windows};
+use stream_core::{
+    BatchCut, Computed, Expression, Fetch, Function, Group, Measure, TimeBounds, TimeColumn, Windows, Written,
+};
 
 use super::*;
 
@@ -26,13 +28,14 @@ fn program() -> Arc<Program> {
         output,
     };
     let total = DataType::Decimal128(38, 0);
+    let windows = Windows { size: 1000, offset: 0 };
     Arc::new(Program {
         event_id: 0,
-        event_time: 1,
+        event_time: TimeColumn { column: 1, written: Written::Plain(TimeUnit::Millisecond) },
         ingest_time: None,
         delay: 100,
-        max_future_skew: i64::MAX,
-        windows: Windows { size: 1000, offset: 0 },
+        times: TimeBounds::new(EventTime::NEVER, i64::MAX, &windows),
+        windows,
         filter: None,
         rules: Vec::new(),
         redacted: Vec::new(),

@@ -81,7 +81,7 @@ impl<S: WriterSchemas> Decoder<S> {
         let mut last = None;
         for (index, record) in records.iter().enumerate() {
             sorted.offsets.push(record.offset());
-            sorted.log_times.push(clock.advance(record.timestamp()));
+            sorted.log_times.push(clock.advance(record.offset(), record.timestamp()));
             let outcome = match frame(record) {
                 Ok(frame) => match self.writer_of(frame.key, last)? {
                     Ok(place) => {

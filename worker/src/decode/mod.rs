@@ -19,7 +19,7 @@ mod writer;
 
 pub use columns::Decoder;
 pub use framing::{Framed, SchemaKey};
-pub use log_time::LogClock;
+pub use log_time::{Doubt, LogClock};
 pub use outcome::{DecodeError, Decoded, Reason, Undecodable};
 
 use std::sync::Arc;

@@ -143,7 +143,9 @@ fn rules(plan: &Plan) -> HealthRules {
     let rules = plan.rules.iter().map(|rule| match rule.check {
         // One batch says as much of itself as a thousand records do.
         RuleCheck::Volume(_) => limits(rule.threshold, 1),
-        RuleCheck::Rows(_) | RuleCheck::Unique => limits(rule.threshold, thresholds.min_records),
+        RuleCheck::Rows(_) | RuleCheck::Latency(_) | RuleCheck::Unique => {
+            limits(rule.threshold, thresholds.min_records)
+        }
     });
     HealthRules {
         span: thresholds.span_ms,

@@ -145,11 +145,15 @@ fn meaning(spec: &AnalyticsPipelineSpec) -> impl PartialEq + '_ {
     let dead_letter: Vec<&Rule> =
         spec.quality.rules.iter().filter(|rule| rule.on_violation == OnViolation::DeadLetter).collect();
     let skew = spec.source.watermark.max_future_skew.as_ref().map(schemas::spec::Duration::millis);
-    let latency = dead_letter.iter().any(|rule| rule.max_latency.is_some()).then_some(&spec.source.ingest_time);
+    let latency = dead_letter
+        .iter()
+        .any(|rule| rule.max_latency.is_some())
+        .then_some((&spec.source.ingest_time, spec.source.ingest_time_unit));
     (
         (spec.window.size.millis(), spec.window.offset.millis()),
         (&spec.group_by, &spec.measures, &spec.filter),
-        (&spec.source.event_id, &spec.source.event_time, spec.source.isolation, latency),
+        (&spec.source.event_id, spec.source.isolation, latency),
+        (&spec.source.event_time, spec.source.event_time_unit, &spec.source.earliest_event_time),
         (spec.source.watermark.delay.millis(), skew),
         dead_letter,
     )

@@ -108,9 +108,37 @@ fn schemas() {
         ),
         (
             "/spec/source/eventTime",
-            json!("region"),
+            json!("amount"),
             &[
-                "SL0204 spec.source.eventTime: field 'region', a string, cannot be the event time (allowed are timestamp-millis and long (milliseconds since 1970 UTC))",
+                "SL0204 spec.source.eventTime: field 'amount', a decimal(12, 2), cannot be the event time (allowed are timestamp-millis, -micros and -nanos, a long or int with its unit, and a string in ISO 8601)",
+            ],
+        ),
+        (
+            "/spec/source/eventTime",
+            json!("cast(event_time as timestamp)"),
+            &[
+                "SL0203 spec.source.eventTime: the schema has no field 'cast(event_time as timestamp)' (allowed is the name of a field; a string is read as a UTC time, for example '2026-11-23T10:15:00Z')",
+            ],
+        ),
+        (
+            "/spec/source/eventTimeUnit",
+            json!("s"),
+            &[
+                "SL0204 spec.source.eventTimeUnit: field 'event_time', a timestamp in milliseconds, says its unit itself (allowed is no 'eventTimeUnit')",
+            ],
+        ),
+        (
+            "/spec/source/earliestEventTime",
+            json!("2026-02-30"),
+            &[
+                "SL0502 spec.source.earliestEventTime: '2026-02-30' is not a time from which on events can be counted (allowed is a date from 1600-01-01 on, or a UTC time such as '2026-11-23T10:15:00Z')",
+            ],
+        ),
+        (
+            "/spec/source/earliestEventTime",
+            json!("0001-01-01"),
+            &[
+                "SL0502 spec.source.earliestEventTime: '0001-01-01' is not a time from which on events can be counted (allowed is a date from 1600-01-01 on, or a UTC time such as '2026-11-23T10:15:00Z')",
             ],
         ),
         (
@@ -122,7 +150,7 @@ fn schemas() {
             "/spec/source/ingestTime",
             json!("schema_version"),
             &[
-                "SL0204 spec.source.ingestTime: field 'schema_version', an int, cannot be the ingest time (allowed are timestamp-millis and long (milliseconds since 1970 UTC))",
+                "SL0204 spec.source.ingestTime: field 'schema_version', an int, is too small for the ingest time in anything but seconds (allowed with 'ingestTimeUnit: s')",
             ],
         ),
         (

@@ -33,6 +33,7 @@ fn random_worlds_are_dense() {
         "duplicate of another window",
         "seal over several boundaries",
         "several groups",
+        "timestamp goes back",
         "log time goes back",
         "anchor far behind",
         "A(A(c)) before A(c)",
@@ -48,7 +49,11 @@ fn sights(world: &World, outcome: &PartitionOutcome) -> BTreeSet<&'static str> {
     let points = || outcome.rebuild_points.iter();
     let size = world.params.window;
     let leaps = |pair: &[Seal]| pair[1].sealed_until - pair[0].sealed_until > size;
-    let log_times = world.records.iter().map(|record| record.log_time);
+    let timestamps = world.records.iter().map(|record| record.log_time);
+    let log_times = world.records.iter().scan(None, |before, record| {
+        *before = Some(world.params.log_time(*before, record.offset, record.log_time));
+        *before
+    });
     let sights = [
         ("undecodable", ledger.undecodable > 0),
         ("invalid", ledger.invalid > 0),
@@ -62,6 +67,7 @@ fn sights(world: &World, outcome: &PartitionOutcome) -> BTreeSet<&'static str> {
         ("duplicate of another window", duplicate_across_windows(world, outcome)),
         ("seal over several boundaries", outcome.seals.windows(2).any(leaps)),
         ("several groups", outcome.partials.values().any(|groups| groups.len() > 2)),
+        ("timestamp goes back", !timestamps.is_sorted()),
         ("log time goes back", !log_times.is_sorted()),
         ("anchor far behind", points().any(|(position, point)| position - point.anchor.offset > 10)),
         ("A(A(c)) before A(c)", points().any(|(_, point)| point.for_windows < point.for_verdicts)),

@@ -25,7 +25,8 @@ proptest! {
         let history = History::new(&world.params, &world.records, &decrees);
         for (position, watermark) in history.watermarks() {
             let state = history.state(position);
-            let horizon = state.log_time.map(|log_time| log_time + world.params.max_future_skew);
+            let newest = history.newest_log_time(position);
+            let horizon = newest.map(|log_time| log_time + world.params.max_future_skew);
             for window in state.open.keys() {
                 prop_assert!(Some(window.end) > watermark && Some(window.start) <= horizon);
             }

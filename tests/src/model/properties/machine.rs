@@ -37,7 +37,11 @@ impl Machine {
     }
 
     fn step(&mut self, params: &Params, record: &Record) {
-        let log_time = self.log_time.unwrap_or(i64::MIN).max(record.log_time);
+        // The running maximum, which is forgotten where it is contradicted.
+        let is_looked_at = record.offset % params.doubt.every == 0;
+        self.log_time =
+            self.log_time.filter(|before| !is_looked_at || before - record.log_time <= params.doubt.tolerance);
+        let log_time = self.log_time.map_or(record.log_time, |before| before.max(record.log_time));
         self.log_time = Some(log_time);
         let verdict = self.judge(params, record, log_time);
         self.verdicts.push((record.offset, verdict));

@@ -1,12 +1,14 @@
 //! A way to write logs that read aloud: window 10, delay 5, generous skew, one batch, until the story says otherwise.
 
-use crate::model::{Answer, Event, Params, PartitionOutcome, Record, Verdict, Window, run};
+use crate::model::{Answer, Doubt, Event, Params, PartitionOutcome, Record, Verdict, Window, run};
 
 /// The plainest pipeline.
 pub(super) fn plain() -> Params {
     Params {
         delay: 5,
         max_future_skew: 1000,
+        earliest: -1_000_000_000,
+        doubt: Doubt::NONE,
         window: 10,
         window_offset: 0,
         batch_interval: 1_000_000,

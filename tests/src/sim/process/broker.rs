@@ -214,7 +214,8 @@ impl Reader for SimReader {
         let mut read = Records::none(&self.outside.domain.plan.arrow_schema);
         let mut sales: Vec<Sale> = Vec::new();
         for entry in taken {
-            let log_time = self.clock.advance(Timestamp { ms: entry.log_time, kind: TimestampKind::Create });
+            let log_time =
+                self.clock.advance(entry.offset, Timestamp { ms: entry.log_time, kind: TimestampKind::Create });
             if let Some(sale) = &entry.sale {
                 read.offsets.push(entry.offset);
                 read.log_times.push(log_time);

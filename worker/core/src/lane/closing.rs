@@ -115,9 +115,9 @@ impl Lane {
             let show = |row: usize, why: Why| sample(&self.program, *subject, why, pass.fetch, row);
             batch.without(self.program.place(*subject), without, (from, to), pass.fetch.offsets, show);
         }
-        if let Some((latencies, known)) = &pass.judged.latencies {
-            let rows = (from..to).filter(|row| known.as_ref().is_none_or(|known| known.value(*row)));
-            rows.for_each(|row| batch.latency.add(latencies[row]));
+        if let Some(latencies) = &pass.judged.latencies {
+            let rows = (from..to).filter(|row| latencies.known.value(*row));
+            rows.for_each(|row| batch.latency.add(latencies.millis[row]));
         }
     }
 

@@ -6,6 +6,7 @@ use crate::emission::{Cause, Halt, Reason, Refused, Verdict};
 use crate::error::Error;
 use crate::fetch::Undecodable;
 use crate::program::Consequence;
+use crate::times::{written_number, written_text};
 use crate::units::{EventTime, LogTime, Offset};
 
 /// How many records ahead the id sets are looked up.
@@ -49,9 +50,9 @@ impl Lane {
         if pass.replaying && self.stands_at_the_end_of_the_replay(offset, pass) {
             return Ok(Verdict::Invalid);
         }
-        let time = EventTime(pass.judged.times[row]);
-        let ahead = time.0.saturating_sub(log_time) > self.program.max_future_skew;
-        let unsound = ahead || pass.judged.sound.as_ref().is_some_and(|sound| !sound.value(row));
+        let time = EventTime(pass.judged.times.millis[row]);
+        let unsound = !self.program.may_be(time, LogTime(log_time))
+            || pass.judged.sound.as_ref().is_some_and(|sound| !sound.value(row));
         let reason = unsound.then(|| self.objection(row, time, LogTime(log_time), pass));
         if let Some(Reason::Rule(rule)) = reason
             && self.program.rules[rule].consequence == Consequence::Stop
@@ -191,11 +192,16 @@ impl Lane {
     /// Why an unsound record does not count: the reserved rules first, then the manifest's in their order.
     #[cold]
     fn objection(&self, row: usize, event_time: EventTime, log_time: LogTime, pass: &Pass<'_>) -> Reason {
-        let missing = |column: usize| pass.fetch.rows.column(column).is_null(row);
-        if missing(self.program.event_time) {
+        let (rows, from) = (pass.fetch.rows, self.program.event_time);
+        let missing = |column: usize| rows.column(column).is_null(row);
+        if missing(from.column) {
             Reason::EventTimeMissing
-        } else if event_time.0.saturating_sub(log_time.0) > self.program.max_future_skew {
-            Reason::EventTimeFuture { event_time, log_time }
+        } else if !pass.judged.times.is_known(row) {
+            Reason::EventTimeFormat { text: written_text(from, rows, row).unwrap_or_default() }
+        } else if !self.program.times.holds(event_time) {
+            Reason::EventTimeRange { event_time, written: written_number(from, rows, row) }
+        } else if self.program.times.is_ahead(event_time, log_time) {
+            Reason::EventTimeFuture { event_time, log_time, written: written_number(from, rows, row) }
         } else if missing(self.program.event_id) {
             Reason::EventIdMissing
         } else {

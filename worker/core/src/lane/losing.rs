@@ -15,7 +15,7 @@ impl Lane {
         let row = fetch.offsets.first().zip(fetch.log_times.first()).map(|(offset, time)| (*offset, *time));
         let bad = fetch.undecodable.first().map(|bad| (bad.offset.0, bad.log_time.0));
         let Some((_, log_time)) = row.into_iter().chain(bad).min() else { return };
-        let ahead = EventTime(log_time.saturating_add(self.program.max_future_skew));
+        let ahead = EventTime(log_time.saturating_add(self.program.times.max_future_skew));
         let until = end_of(self.latest.max(ahead), &self.program);
         self.losses.iter_mut().filter(|loss| loss.until.is_none()).for_each(|loss| loss.until = Some(until));
     }
