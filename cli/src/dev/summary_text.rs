@@ -46,16 +46,10 @@ pub fn gold(summary: &Summary) -> String {
 
 /// One line per rule.
 pub fn quality(summary: &Summary) -> String {
-    if summary.rules.is_empty() {
+    if summary.ledger.is_empty() {
         return "Quality: no report was published\n".to_owned();
     }
-    let rows = summary.rules.iter().map(|rule| {
-        let asked = rule.evaluated;
-        let numbers = [rule.evaluated, rule.violations, rule.skipped, rule.no_value, rule.not_finite].map(grouped);
-        [rule.rule.clone()].into_iter().chain(numbers).chain([share(rule.violations, asked)]).collect()
-    });
-    let names = ["rule", "evaluated", "violations", "skipped", "no value", "not finite", "share"];
-    let mut text = format!("Quality per rule\n{}\n", table(&names, rows.collect()));
+    let mut text = rules(summary);
     if !summary.expressions.is_empty() {
         let rows = summary.expressions.iter().map(|expression| {
             vec![expression.name.clone(), grouped(expression.no_value), grouped(expression.not_finite)]
@@ -68,6 +62,19 @@ pub fn quality(summary: &Summary) -> String {
         );
     }
     text
+}
+
+fn rules(summary: &Summary) -> String {
+    if summary.rules.is_empty() {
+        return "Quality: the pipeline has no rules\n".to_owned();
+    }
+    let rows = summary.rules.iter().map(|rule| {
+        let asked = rule.evaluated;
+        let numbers = [rule.evaluated, rule.violations, rule.skipped, rule.no_value, rule.not_finite].map(grouped);
+        [rule.rule.clone()].into_iter().chain(numbers).chain([share(rule.violations, asked)]).collect()
+    });
+    let names = ["rule", "evaluated", "violations", "skipped", "no value", "not finite", "share"];
+    format!("Quality per rule\n{}\n", table(&names, rows.collect()))
 }
 
 /// One line per partition, the sum, and whether it balances. The faults are those of [`PartitionLedger::faults`].

@@ -104,6 +104,10 @@ Left out, because nothing could be computed or a value is not finite
 └─────────────────┴──────────┴────────────┘
 "
     );
+    let without_rules =
+        Summary { rules: Vec::new(), ..Summary::read(&store(folder.path()), &plan()).expect("readable") };
+    let told = summary_text::quality(&without_rules);
+    assert!(told.starts_with("Quality: the pipeline has no rules\n\nLeft out"), "{told}");
     let refused = summary_text::refusals(&summary);
     assert!(
         refused.contains("  12 Undecodable, bad-magic: at 0-0 no Avro\n    the values do not carry a schema id"),
