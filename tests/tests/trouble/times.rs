@@ -18,7 +18,7 @@ const LAST: i64 = 253_402_300_200_000;
 /// Length of a window.
 const WINDOW: i64 = 300_000;
 
-/// Begin, end, date and events of each window, as DuckDB reads them from the folder.
+/// Begin, end, date and events of each window, as `DuckDB` reads them from the folder.
 fn read(data: &Path) -> Result<Vec<Vec<Option<String>>>> {
     let files = data.join("gold/**/*.parquet");
     let sql = format!(
