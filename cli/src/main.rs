@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use cli::{completion, crd, dev, dlq, explain, generate, quality, query, status, validate, verify};
+use schemas::text::plain_lines;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Turns a Kafka topic of Avro events into exact, audited, windowed tables in Parquet.
 ///
-/// Exit codes: 0 done and right; 1 problems, differences, or a step that failed; 2 wrong usage or an unreadable file.
+/// Exit codes: 0 done and right; 1 problems, differences, or a step that failed; 2 wrong usage.
 #[derive(Parser)]
 #[command(name = "sluice", version, arg_required_else_help = true)]
 struct Sluice {
@@ -81,7 +82,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sluice: {}", told(&error));
+            eprintln!("sluice: {}", plain_lines(&told(&error)));
             ExitCode::FAILURE
         }
     }

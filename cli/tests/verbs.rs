@@ -76,3 +76,17 @@ fn completion_knows_the_verbs() {
     let output = sluice(Path::new("."), &["completion", "bash"]);
     assert!(["dev", "validate", "generate", "query"].iter().all(|verb| out(&output).contains(verb)));
 }
+#[test]
+fn the_table_of_exit_codes_has_every_verb() {
+    let table = include_str!("../../docs/reference/exit-codes.md");
+    let help = out(&sluice(Path::new("."), &["--help"]));
+    let (_, verbs) = help.split_once("Commands:\n").expect("a list of verbs");
+    let verbs = verbs.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
+    let missing: Vec<&str> = verbs
+        .filter(|verb| {
+            *verb != "help" && !table.contains(&format!("`{verb}")) && !table.contains(&format!("sluice {verb}"))
+        })
+        .collect();
+    assert!(missing.is_empty() && help.contains("validate"), "{missing:?} of {help}");
+}
+

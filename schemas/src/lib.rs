@@ -1,8 +1,9 @@
 //! What two Sluice processes must agree on: the resource as written and its status, names, wire records, epochs and the
-//! worker's report.
+//! worker's report; and how foreign text is shown to people.
 
 pub mod epochs;
 pub mod report;
 pub mod spec;
 pub mod status;
+pub mod text;
 pub mod wire;

@@ -1,10 +1,12 @@
 //! What the worker knows of itself: written by lanes and publishers, read by HTTP, the panel and whoever waits.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use schemas::report::{OutputReport, PartitionReport, QualityReport, Trouble, WorkerReport};
+use schemas::text::plain;
 
 /// Milliseconds since the epoch by this machine's clock.
 pub fn now() -> i64 {
@@ -93,7 +95,14 @@ impl Status {
     }
 
     /// Something keeps `task` from going on. The time it began is kept while the reason stays the same.
+    ///
+    /// The message may quote records and servers; it is kept as a person can be shown it.
     pub fn trouble(&self, task: &str, reason: &str, message: String) {
+        let escaped = match plain(&message) {
+            Cow::Owned(escaped) => Some(escaped),
+            Cow::Borrowed(_) => None,
+        };
+        let message = escaped.unwrap_or(message);
         let mut inner = self.lock();
         match inner.troubles.get_mut(task) {
             Some(known) if known.reason == reason => known.message = message,

@@ -9,8 +9,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Gauge, Paragraph, Row, Table, Wrap};
 
 use super::figures::{grouped, length};
+use super::plain::WAITS;
 use super::snapshot::Snapshot;
 use crate::generate::iso;
+use schemas::text::plain;
 
 const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 const QUIET: Style = Style::new().fg(Color::DarkGray);
@@ -44,7 +46,7 @@ pub fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot) {
     let lines: Vec<Line<'_>> = if snapshot.troubles.is_empty() {
         vec![Line::styled("none", QUIET)]
     } else {
-        snapshot.troubles.iter().map(|t| Line::styled(format!("{}: {}", t.reason, t.message), BAD)).collect()
+        snapshot.troubles.iter().map(|t| Line::styled(format!("{}: {}", t.reason, plain(&t.message)), BAD)).collect()
     };
     let lines = Paragraph::new(lines).wrap(Wrap { trim: true }).block(Block::bordered().title(" troubles "));
     frame.render_widget(lines, trouble);
@@ -118,6 +120,7 @@ fn ledger(snapshot: &Snapshot) -> Line<'static> {
 fn published(snapshot: &Snapshot) -> Vec<Line<'static>> {
     let until = snapshot.published_until.map_or_else(|| "nothing yet".to_owned(), |end| format!("up to {}", iso(end)));
     let holder = match snapshot.holder() {
+        _ if snapshot.waits() => WAITS.to_owned(),
         Some((partition, Some(watermark))) => {
             format!("partition {partition} holds the watermark at {}", iso(watermark))
         }

@@ -3,6 +3,10 @@
 use super::figures::{grouped, length};
 use super::snapshot::Snapshot;
 use crate::generate::iso;
+use schemas::text::plain;
+
+/// Said while every partition is idle and windows are open.
+pub const WAITS: &str = "every partition is idle: open windows wait for newer events, or for 'closeWhenIdleFor'";
 
 /// One moment in one line.
 pub fn line(snapshot: &Snapshot) -> String {
@@ -17,7 +21,10 @@ pub fn line(snapshot: &Snapshot) -> String {
         Some((partition, None)) => parts.push(format!("no watermark yet (partition {partition})")),
         None => parts.push("no partitions yet".to_owned()),
     }
+    if snapshot.waits() {
+        parts.push(WAITS.to_owned());
+    }
     parts.push(format!("{} windows published", grouped(snapshot.windows_published)));
-    parts.extend(snapshot.troubles.iter().map(|trouble| format!("{}: {}", trouble.reason, trouble.message)));
+    parts.extend(snapshot.troubles.iter().map(|trouble| format!("{}: {}", trouble.reason, plain(&trouble.message))));
     parts.join(" | ")
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use schemas::report::RefusalReport as Refused;
+use schemas::text::plain;
 
 use super::figures::grouped;
 
@@ -76,25 +77,12 @@ fn hint(verdict: &str, reason: &str, message: &str) -> Option<&'static str> {
     Some(hint)
 }
 
-/// Text that a record may have a part in: without control characters, cut.
+/// Text that a record may have a part in: nothing in it acts on a terminal, and it is cut.
 pub fn shown(text: &str, most: usize) -> String {
-    let mut shown = String::new();
-    for (at, character) in text.chars().enumerate() {
-        match character {
-            _ if at == most => {
-                shown.push('…');
-                break;
-            }
-            control if control.is_control() || is_direction(control) => shown.extend(control.escape_default()),
-            plain => shown.push(plain),
-        }
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", plain(&text[..end])),
+        None => plain(text).into_owned(),
     }
-    shown
-}
-
-/// Characters that turn the direction of the text around them.
-fn is_direction(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

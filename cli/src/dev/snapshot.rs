@@ -41,6 +41,13 @@ impl Snapshot {
         watermarks.min().map(|(watermark, partition)| (partition, watermark))
     }
 
+    /// Whether nothing is left to be read anywhere, and windows are open all the same: nothing moves before newer events come.
+    pub fn waits(&self) -> bool {
+        let idle = |(report, _): &(PartitionReport, String)| report.idle;
+        let open = |(report, _): &(PartitionReport, String)| !report.windows.is_empty();
+        self.partitions.iter().all(idle) && self.partitions.iter().any(open)
+    }
+
     /// How much of the log is read, from 0 to 1.
     pub fn done(&self) -> Option<f64> {
         let ends = self.partitions.iter().map(|(report, _)| report.end.map(|end| (report.position.min(end), end)));

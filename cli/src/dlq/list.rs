@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
+use schemas::text::plain;
 use serde::Serialize;
 
 use super::letter::Letter;
@@ -61,10 +62,9 @@ pub fn write(groups: &[Group], topic: &str, out: &mut dyn Write) -> io::Result<(
     table.load_style(presets::NOTHING);
     table.set_header(["REASON", "RULE", "LETTERS", "FIRST SEEN", "LAST SEEN", "EXAMPLE"]);
     for group in groups {
-        let rule = group.rule.as_deref().unwrap_or("-");
+        let (rule, reason) = (plain(group.rule.as_deref().unwrap_or("-")), plain(&group.reason));
         let letters = group.letters.to_string();
-        let reason = group.reason.as_str();
-        table.add_row([reason, rule, &letters, &group.first_seen, &group.last_seen, &group.example]);
+        table.add_row([&*reason, &rule, &letters, &group.first_seen, &group.last_seen, &group.example]);
     }
     if let Some(column) = table.column_mut(2) {
         column.set_cell_alignment(CellAlignment::Right);

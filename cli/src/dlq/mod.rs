@@ -9,6 +9,7 @@ mod show;
 use std::io::{self, Write};
 
 use clap::Subcommand;
+use schemas::text::plain;
 use thiserror::Error;
 use worker::registry::RegistryClient;
 use worker::trial::{Findings, Stopped};
@@ -146,7 +147,7 @@ fn tell(findings: &Findings, letters: usize, out: &mut dyn Write) -> io::Result<
     for ((reason, rule), count) in findings.grouped() {
         let example = findings.objections.iter().find(|found| (found.reason, found.rule.as_deref()) == (reason, rule));
         let rule = rule.map_or_else(String::new, |rule| format!(" ({rule})"));
-        let message = example.map_or("", |found| found.message.as_str());
+        let message = plain(example.map_or("", |found| found.message.as_str()));
         writeln!(out, "  {count} would be refused again as {reason}{rule}, for example: {message}")?;
     }
     if let Some(Stopped { partition, offset, rule }) = &findings.stopped {

@@ -1,10 +1,12 @@
 //! `sluice dlq show`: one letter with everything that can be read of it.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
+use schemas::text::plain;
 use worker::decode::WriterSchema;
 use worker::decode::framing::{SchemaKey, frame};
 use worker::decode::scan::Scanner;
@@ -23,19 +25,19 @@ const MOST: usize = 512;
 pub fn write(letter: &Letter, registry: &RegistryClient, out: &mut dyn Write) -> io::Result<()> {
     let record = &letter.record;
     writeln!(out, "record     partition {}, offset {}", letter.partition, letter.offset)?;
-    writeln!(out, "refused    {} at {}", letter.reason, iso(record.timestamp.ms))?;
+    writeln!(out, "refused    {} at {}", plain(&letter.reason), iso(record.timestamp.ms))?;
     if let Some(rule) = &letter.rule {
-        writeln!(out, "rule       {rule}")?;
+        writeln!(out, "rule       {}", plain(rule))?;
     }
-    writeln!(out, "message    {}", letter.message)?;
+    writeln!(out, "message    {}", plain(&letter.message))?;
     writeln!(out, "key        {}", text(record.key.as_deref()))?;
     for (name, value) in &record.headers {
-        writeln!(out, "header     {name}: {}", text(value.as_deref()))?;
+        writeln!(out, "header     {}: {}", plain(name), text(value.as_deref()))?;
     }
     match decode(letter, registry) {
         Ok((id, value)) => writeln!(out, "value      schema {id}\n{value}"),
         Err(why) => {
-            writeln!(out, "value      cannot be decoded: {why}")?;
+            writeln!(out, "value      cannot be decoded: {}", plain(&why))?;
             hex(record.value.as_deref().unwrap_or_default(), out)
         }
     }
@@ -61,15 +63,19 @@ fn decode(letter: &Letter, registry: &RegistryClient) -> Result<(SchemaKey, Stri
 
 /// A record's fields, one a line.
 fn fields(value: &Value) -> String {
-    let Value::Record(fields) = value else { return format!("  {value:?}") };
-    fields.iter().map(|(name, value)| format!("  {name}: {}", plain(value))).collect::<Vec<_>>().join("\n")
+    let Value::Record(fields) = value else { return format!("  {}", plain(&format!("{value:?}"))) };
+    fields
+        .iter()
+        .map(|(name, value)| format!("  {}: {}", plain(name), plain(&written(value))))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// A value as people write it.
-fn plain(value: &Value) -> String {
+fn written(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
-        Value::Union(_, value) => plain(value),
+        Value::Union(_, value) => written(value),
         Value::String(text) | Value::Enum(_, text) => text.clone(),
         Value::Boolean(value) => value.to_string(),
         Value::Int(value) => value.to_string(),
@@ -95,7 +101,7 @@ fn unscaled(bytes: &[u8]) -> i128 {
 fn text(bytes: Option<&[u8]>) -> String {
     let Some(bytes) = bytes else { return "null".to_owned() };
     match std::str::from_utf8(bytes) {
-        Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
+        Ok(text) if matches!(plain(text), Cow::Borrowed(_)) => text.to_owned(),
         _ => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "),
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use plan::Plan;
+use schemas::text::plain;
 
 use super::{Explanation, Unsealed};
 use crate::dev::figures::grouped;
@@ -21,7 +22,7 @@ pub(super) fn write(plan: &Plan, explanation: &Explanation, out: &mut dyn Write)
         writeln!(out, "if it closed now, {} records that are in the log already would be late", grouped(late))?;
     }
     for trouble in explanation.troubles.iter().chain(&explanation.silent) {
-        writeln!(out, "{trouble}")?;
+        writeln!(out, "{}", plain(trouble))?;
     }
     Ok(())
 }
@@ -55,7 +56,7 @@ fn partitions(unsealed: &[Unsealed]) -> comfy_table::Table {
     for Unsealed { view, unread } in unsealed {
         table.add_row([
             view.partition.to_string(),
-            view.owner.clone().unwrap_or_else(|| "-".to_owned()),
+            plain(view.owner.as_deref().unwrap_or("-")).into_owned(),
             time(view.watermark),
             time(view.sealed),
             time(view.latest),
@@ -77,7 +78,7 @@ fn sentence(plan: &Plan, end: i64, unsealed: &Unsealed) -> String {
         return format!("partition {partition}: nothing is committed; see that workers run");
     }
     if unsealed.unread.records > 0 {
-        let owner = view.owner.as_deref().unwrap_or("its owner");
+        let owner = plain(view.owner.as_deref().unwrap_or("its owner"));
         return format!("partition {partition}: {owner} has {} records to read", grouped(unsealed.unread.records));
     }
     if view.idle {

@@ -55,8 +55,11 @@ pub fn money(cents: i128) -> String {
     format!("{sign}{}.{:02}", cents / 100, cents % 100)
 }
 
-/// Milliseconds UTC as ISO 8601, with milliseconds only where there are some.
+/// Milliseconds UTC as ISO 8601, with milliseconds only where there are some. The least numbers stand for no time yet.
 pub fn iso(millis: i64) -> String {
+    if millis <= i64::MIN + 1 {
+        return "none yet".to_owned();
+    }
     let whole = if millis % 1_000 == 0 { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S%.3fZ" };
     arrow::temporal_conversions::timestamp_ms_to_datetime(millis)
         .map_or_else(|| format!("{millis} ms"), |time| time.format(whole).to_string())

@@ -1,10 +1,12 @@
 //! Rows as a table for people, as CSV or as JSON.
 //!
-//! Keeps true: CSV follows RFC 4180; JSON numbers have all their digits.
+//! Keeps true: CSV follows RFC 4180 and JSON numbers have all their digits, both with every character as it is; a table acts on no
+//! terminal, whatever the values are.
 
 use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
+use schemas::text::plain;
 
 use super::Format;
 use super::table::{Column, Rows};
@@ -36,7 +38,7 @@ impl Rows {
         table.load_style(presets::UTF8_FULL_CONDENSED);
         let cell = |text: &str, column: &Column| {
             let alignment = if column.is_numeric() { CellAlignment::Right } else { CellAlignment::Left };
-            Cell::new(text).set_alignment(alignment)
+            Cell::new(plain(text)).set_alignment(alignment)
         };
         table.set_header(self.columns.iter().map(|column| cell(&column.name, column)));
         for row in self.rows.iter().take(most) {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use comfy_table::{Table, presets};
+use schemas::text::plain;
 
 use super::{Outcome, Verified};
 use crate::dev::figures::{grouped, length};
@@ -22,7 +23,12 @@ pub(super) fn write(
         table.load_style(presets::NOTHING);
         table.set_header(["WINDOW", "OUTPUT", "OUTCOME", "DETAIL"]);
         for window in listed {
-            table.add_row([&window.window, &window.output.to_string(), word(window.outcome), &window.detail]);
+            table.add_row([
+                &*plain(&window.window),
+                &window.output.to_string(),
+                word(window.outcome),
+                &plain(&window.detail),
+            ]);
         }
         writeln!(out, "{table}\n")?;
     }

@@ -12,6 +12,7 @@ use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams
 use kube::core::TypeMeta;
 use kube::{Client, Error};
 use schemas::status::AnalyticsPipelineStatus;
+use schemas::text::plain_lines;
 use serde_json::json;
 
 use super::{Cache, Cluster, ClusterError, Dependents, Happening, Kind, Object};
@@ -210,7 +211,7 @@ impl Cluster for KubernetesApi {
             "eventTime": format!("{now:.6}"),
             "type": if happening.warning { "Warning" } else { "Normal" },
             "reason": happening.reason.as_str(), "action": happening.reason.as_str(),
-            "note": shortened(&happening.note, 1_000),
+            "note": shortened(&plain_lines(&happening.note), 1_000),
             "reportingController": "sluice.dev/operator", "reportingInstance": self.instance,
             "regarding": {
                 "apiVersion": Kind::Pipeline.api_version(), "kind": Kind::Pipeline.as_str(),

@@ -12,6 +12,7 @@ mod workers;
 use schemas::epochs::Epochs;
 use schemas::report::{PartitionReport, Trouble, WorkerReport};
 use schemas::status::{AnalyticsPipelineStatus, Condition, ConditionStatus, ConditionType, EventReason, Reason, Time};
+use schemas::text::plain_lines;
 
 use super::apply::Deeds;
 use super::observe::{Outside, Seen};
@@ -182,8 +183,13 @@ fn condition(
     generation: Option<i64>,
     now: i64,
 ) -> Condition {
-    let mut condition =
-        Condition::new(kind, answer.status, answer.reason, shortened(answer.message), Time::from_millis(now));
+    let mut condition = Condition::new(
+        kind,
+        answer.status,
+        answer.reason,
+        shortened(&plain_lines(&answer.message)),
+        Time::from_millis(now),
+    );
     condition.observed_generation = generation;
     if let Some(before) = find(old, kind).filter(|before| before.status == answer.status) {
         condition.last_transition_time = before.last_transition_time;
@@ -217,8 +223,12 @@ fn same_words(one: &str, other: &str) -> bool {
 }
 
 /// The API server takes 4096 characters.
-fn shortened(message: String) -> String {
-    if message.chars().count() <= 4_096 { message } else { message.chars().take(4_095).chain(['…']).collect() }
+fn shortened(message: &str) -> String {
+    if message.chars().count() <= 4_096 {
+        message.to_owned()
+    } else {
+        message.chars().take(4_095).chain(['…']).collect()
+    }
 }
 
 /// The condition of that type.
