@@ -5,6 +5,7 @@ use schemas::spec::{
     TUNABLE_PROPERTIES, Topic,
 };
 
+use crate::address::{self, Refusal};
 use crate::names::{is_topic, quoted};
 use crate::{KafkaPlan, Path, Problem, TopicPlan, codes};
 
@@ -12,20 +13,10 @@ use crate::{KafkaPlan, Path, Problem, TopicPlan, codes};
 pub(crate) fn kafka(kafka: &Kafka, problems: &mut Vec<Problem>) -> KafkaPlan {
     let path = Path::of("spec.kafka");
     let brokers: Vec<&str> = kafka.bootstrap_servers.split(',').map(str::trim).collect();
-    for broker in &brokers {
-        let is_host = |host: &str| !host.is_empty() && !host.contains(char::is_whitespace);
-        let port = broker.rsplit_once(':').filter(|(host, _)| is_host(host)).map(|(_, port)| port);
-        if !port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0)) {
-            problems.push(
-                Problem::new(
-                    codes::ADDRESS,
-                    path.key("bootstrapServers"),
-                    format!("'{broker}' is not a broker's address"),
-                )
-                .help("allowed is 'host:port', several separated by commas"),
-            );
-        }
-    }
+    problems.extend(brokers.iter().filter_map(|broker| {
+        let Refusal { message, help } = address::broker(broker).err()?;
+        Some(Problem::new(codes::ADDRESS, path.key("bootstrapServers"), message).help(help))
+    }));
     for (key, value) in &kafka.properties {
         problems.extend(property(key, value, &path.key("properties").key(key)));
     }
@@ -102,11 +93,9 @@ fn security_fits(security: &Security, path: &Path, problems: &mut Vec<Problem>) 
 /// Compiles `spec.schemaRegistry.url`.
 pub(crate) fn registry(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) -> String {
     let url = spec.schema_registry.url.trim_end_matches('/');
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    if !rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace)) {
+    if let Err(Refusal { message, help }) = address::registry(url) {
         let path = Path::of("spec.schemaRegistry.url");
-        let message = format!("'{}' is not the address of a registry", spec.schema_registry.url);
-        problems.push(Problem::new(codes::ADDRESS, path, message).help("allowed is 'http://host:port' or 'https://…'"));
+        problems.push(Problem::new(codes::ADDRESS, path, message).help(help));
     }
     url.to_owned()
 }

@@ -73,9 +73,15 @@ fn group(name: &str, fields: &Fields, path: &Path) -> Result<TypedGroup, Problem
 /// A column name that the output or its folders already have.
 pub(crate) fn reserved(name: &str, what: &str, spec: &AnalyticsPipelineSpec, path: &Path) -> Option<Problem> {
     let folders = spec.sink.partition_by.iter().map(String::as_str).filter(|folder| *folder == "date");
-    let taken = RESERVED.into_iter().chain(folders).any(|column| column.eq_ignore_ascii_case(name));
+    let is_folder = folders.into_iter().any(|folder| folder.eq_ignore_ascii_case(name));
+    let taken = is_folder || RESERVED.into_iter().any(|column| column.eq_ignore_ascii_case(name));
     taken.then(|| {
-        Problem::new(codes::NAME_RESERVED, path.clone(), format!("the {what} name '{name}' is reserved"))
-            .help("every output has columns 'window_start' and 'window_end' and those of 'partitionBy'")
+        let help = if is_folder {
+            "the folders of 'sink.partitionBy: [date]', which is the default, have that name: write 'sink.partitionBy: []', or choose \
+             another name"
+        } else {
+            "every output has columns 'window_start' and 'window_end'"
+        };
+        Problem::new(codes::NAME_RESERVED, path.clone(), format!("the {what} name '{name}' is reserved")).help(help)
     })
 }

@@ -3,12 +3,14 @@
 //! The crate is pure: no files, no network, no clock. Operator, worker and command line all go through
 //! [`Plan::compile`], so a manifest means the same everywhere.
 
+mod address;
 pub mod avro;
 mod bind;
 mod bounds;
 mod compile;
 mod connect;
 mod groups;
+mod hints;
 mod literal;
 mod login;
 mod measures;
@@ -35,7 +37,7 @@ pub use problem::{Path, Problem, Problems, Segment, codes};
 pub use schemas::spec::{Compatibility, Isolation, LatePolicy, NullValues, OnCritical, OnDataLoss, OnViolation};
 pub use shape::{
     Aggregate, BatchPlan, ComputedPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, ReportsPlan, RuleCheck,
-    RulePlan, SinkLocation, SinkPlan, SourcePlan, ThresholdPlan, ThresholdsPlan, TimePlan, TopicPlan, VolumePlan,
+    RulePlan, SinkPlan, SourcePlan, ThresholdPlan, ThresholdsPlan, TimePlan, TopicPlan, VolumePlan,
     WindowPlan, WorkersPlan,
 };
 

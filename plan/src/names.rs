@@ -20,6 +20,21 @@ pub fn suggest(name: &str, allowed: &[&str]) -> String {
     }
 }
 
+/// Help for a name that is no field of the schema: what is reached into, or computed, has no name there.
+pub(crate) fn unknown_field(name: &str, fields: &[&str]) -> String {
+    let (outer, inner) = name.split_once(['.', '[']).unwrap_or((name, ""));
+    if !inner.is_empty() && fields.contains(&outer) {
+        return format!(
+            "what lies inside of '{outer}' is not reached: have it written as a field of its own, for example by the connector's \
+             transform 'Flatten'"
+        );
+    }
+    if name.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+        return format!("a name stands here, not an expression: {}", suggest(name, fields));
+    }
+    suggest(name, fields)
+}
+
 /// `'a', 'b', 'c'`.
 pub fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("'{name}'")).collect();
@@ -55,6 +70,15 @@ mod tests {
         assert_eq!(nearest("plan_teir", fields), Some("plan_tier"));
         assert_eq!(nearest("Region", fields), Some("region"));
         assert_eq!(nearest("colour", fields), None);
+    }
+
+    #[test]
+    fn what_lies_inside_of_a_field_is_told_apart_from_a_typing_error() {
+        let fields = ["address", "region"];
+        assert!(unknown_field("address.zip", &fields).starts_with("what lies inside of 'address' is not reached"));
+        assert!(unknown_field("address['zip']", &fields).starts_with("what lies inside of 'address' is not reached"));
+        assert!(unknown_field("upper(region)", &fields).starts_with("a name stands here, not an expression"));
+        assert_eq!(unknown_field("regoin", &fields), "did you mean 'region'?");
     }
 
     #[test]

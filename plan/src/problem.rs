@@ -157,6 +157,8 @@ pub mod codes {
     pub const SQL_VOLATILE: &str = "SL0307";
     /// The expression uses SQL that records cannot be judged with (subqueries, window functions, parameters).
     pub const SQL_UNSUPPORTED: &str = "SL0308";
+    /// A hint: the expression compares with a literal null, which gives null.
+    pub const SQL_NULL: &str = "SL0309";
     /// The rule has no kind, or more than one.
     pub const RULE_KIND: &str = "SL0401";
     /// The rule lacks `field`, or has one it does not use.

@@ -331,29 +331,10 @@ pub struct ThresholdPlan {
 /// Where tables go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SinkPlan {
-    /// Root of the store, without a trailing slash.
-    pub url: String,
-    /// The same, taken apart.
-    pub location: SinkLocation,
+    /// Root of the store: the absolute path of a folder, without a trailing slash.
+    pub folder: String,
     /// Folders below the pipeline's table, outermost first.
     pub partition_by: Vec<PartitionKey>,
-}
-
-/// The kinds of store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SinkLocation {
-    /// A folder of the local file system.
-    File {
-        /// Absolute path.
-        path: String,
-    },
-    /// A bucket of an S3 store.
-    S3 {
-        /// Name of the bucket.
-        bucket: String,
-        /// Key prefix, without slashes at its ends; may be empty.
-        prefix: String,
-    },
 }
 
 /// How the pipeline's table is cut into folders.

@@ -2,8 +2,9 @@
 
 use schemas::spec::{AnalyticsPipelineSpec, Resources, Workers};
 
+use crate::address::{self, Refusal};
 use crate::names::suggest;
-use crate::{PartitionKey, Path, Problem, SinkLocation, SinkPlan, WorkersPlan, codes, pod};
+use crate::{PartitionKey, Path, Problem, SinkPlan, WorkersPlan, codes, pod};
 
 /// Compiles `spec.sink`.
 pub(crate) fn sink(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) -> Option<SinkPlan> {
@@ -22,26 +23,13 @@ pub(crate) fn sink(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) ->
             ),
         }
     }
-    let url = spec.sink.path.trim_end_matches('/').to_owned();
-    let Some(location) = location(&url) else {
-        let message = format!("'{}' is not the address of a store", spec.sink.path);
-        problems.push(
-            Problem::new(codes::ADDRESS, path.key("path"), message)
-                .help("allowed is 'file:///path' or 's3://bucket/prefix'"),
-        );
-        return None;
-    };
-    Some(SinkPlan { url, location, partition_by })
-}
-
-fn location(url: &str) -> Option<SinkLocation> {
-    if let Some(path) = url.strip_prefix("file://") {
-        return path.starts_with('/').then(|| SinkLocation::File { path: path.to_owned() });
+    match address::folder(&spec.sink.path) {
+        Ok(folder) => Some(SinkPlan { folder, partition_by }),
+        Err(Refusal { message, help }) => {
+            problems.push(Problem::new(codes::ADDRESS, path.key("path"), message).help(help));
+            None
+        }
     }
-    let rest = url.strip_prefix("s3://")?;
-    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    let prefix = prefix.trim_matches('/').to_owned();
-    (!bucket.is_empty()).then(|| SinkLocation::S3 { bucket: bucket.to_owned(), prefix })
 }
 
 /// Compiles `spec.workers`.

@@ -10,7 +10,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Decimal128Type, Int64Type, TimestampMillisecondType};
 use cli::generate::{Counts, Difference, Truth};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use plan::{Plan, SinkLocation};
+use plan::Plan;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use schemas::report::WorkerReport;
@@ -32,9 +32,7 @@ pub fn quickstart(bootstrap: &str, registry: &str, data: &Path) -> Result<Plan> 
 
 /// Lets `plan` write below `data`.
 pub fn set_sink(plan: &mut Plan, data: &Path) {
-    let path = data.to_string_lossy().into_owned();
-    plan.sink.url = format!("file://{path}");
-    plan.sink.location = SinkLocation::File { path };
+    plan.sink.folder = data.to_string_lossy().into_owned();
 }
 
 /// Makes the topics of `plan` that do not exist yet, through Kafka's admin API.

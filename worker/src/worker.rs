@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use plan::{Isolation, OnCritical, Plan, SinkLocation};
+use plan::{Isolation, OnCritical, Plan};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use schemas::epochs::Epochs;
 use schemas::report::WorkerReport;
@@ -221,7 +221,7 @@ impl Tasks {
             previous: previous.clone(),
             topology: topology.clone(),
             group: publish_group(&config.group),
-            store: store(&plan)?,
+            store: Store::local(PathBuf::from(&plan.sink.folder)),
             status: status.clone(),
             stop: stop.clone(),
             quality: quality.clone(),
@@ -367,13 +367,6 @@ pub(crate) fn topology(plan: &Plan, epochs: &Epochs) -> Topology {
         (epoch.from.map_or(EventTime::NEVER, EventTime), epoch.partitions as usize)
     };
     Topology::grown(epochs.topology.iter().map(epoch))
-}
-
-fn store(plan: &Plan) -> Result<Store, WorkerError> {
-    match &plan.sink.location {
-        SinkLocation::File { path } => Ok(Store::local(PathBuf::from(path))),
-        SinkLocation::S3 { .. } => Err(WorkerError::Unsupported(Unsupported::sink(plan))),
-    }
 }
 
 fn source_settings(config: &Config) -> SourceSettings {

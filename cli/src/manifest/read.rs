@@ -3,7 +3,7 @@
 use plan::{Path, Plan, Problem, Problems, Segment};
 use schemas::spec::{API_VERSION, AnalyticsPipeline, KIND};
 
-use super::shape::Shape;
+use super::shape::{Shape, Understudy};
 use super::tree::{self, Node};
 use super::{Finding, Source, codes};
 
@@ -30,6 +30,8 @@ pub struct Pipeline {
     pub manifest: AnalyticsPipeline,
     /// Compiled.
     pub plan: Plan,
+    /// What is right, and likely not what was meant.
+    pub hints: Vec<Finding>,
 }
 
 /// A document of another kind.
@@ -70,10 +72,7 @@ fn document(node: &Node, source: &Source) -> Document {
         findings.sort_by_key(|finding| finding.range.start);
         Document::Broken { name: name.clone(), findings }
     };
-    let shape = Shape::of(node);
-    if !shape.readable {
-        return broken(shape.problems);
-    }
+    let shape = Shape::of(node, Understudy::First);
     let manifest: AnalyticsPipeline = match serde_json::from_value(shape.value) {
         Ok(manifest) => manifest,
         Err(error) if shape.problems.is_empty() => {
@@ -82,15 +81,28 @@ fn document(node: &Node, source: &Source) -> Document {
         Err(_) => return broken(shape.problems),
     };
     match Plan::compile(&manifest) {
-        Ok(plan) if shape.problems.is_empty() => Document::Pipeline(Box::new(Pipeline { manifest, plan })),
+        Ok(plan) if shape.problems.is_empty() => {
+            let hints = Plan::hints(&manifest).into_iter().map(|hint| Finding::locate(hint, node, source)).collect();
+            Document::Pipeline(Box::new(Pipeline { manifest, plan, hints }))
+        }
         Ok(_) => broken(shape.problems),
         Err(Problems(meaning)) => {
-            let told = meaning
-                .into_iter()
-                .filter(|problem| !explained(problem, &shape.problems) && !is_doubtful(problem, &shape.stand_ins));
+            let also = if shape.stand_ins.is_empty() { None } else { otherwise(node) };
+            let told = meaning.into_iter().filter(|problem| {
+                !explained(problem, &shape.problems)
+                    && !shape.stand_ins.iter().any(|path| problem.path.0.starts_with(&path.0))
+                    && also.as_ref().is_none_or(|also| also.contains(problem))
+            });
             broken(told.chain(shape.problems.iter().cloned()).collect())
         }
     }
+}
+
+/// The problems of meaning when other values stand in for what cannot be read: what is not among them may go away with what was
+/// meant.
+fn otherwise(node: &Node) -> Option<Vec<Problem>> {
+    let manifest: AnalyticsPipeline = serde_json::from_value(Shape::of(node, Understudy::Second).value).ok()?;
+    Some(Plan::compile(&manifest).err().map(|Problems(meaning)| meaning).unwrap_or_default())
 }
 
 /// The kind of a document that is none of ours. One without a kind, or with our group, is meant to be ours.
@@ -105,13 +117,4 @@ fn other_kind(node: &Node) -> Option<String> {
 fn explained(problem: &Problem, unknown: &[Problem]) -> bool {
     let parent = |path: &Path| -> Vec<Segment> { path.0[..path.0.len().saturating_sub(1)].to_vec() };
     unknown.iter().any(|unknown| problem.path.0 == parent(&unknown.path))
-}
-
-/// Whether a problem may go away with the scalars that others stand in for: it is about one of them, or about how several
-/// settings fit together.
-fn is_doubtful(problem: &Problem, stand_ins: &[Path]) -> bool {
-    use plan::codes::{ALTERNATIVES, EMPTY, RANGE, REPLICAS, SECURITY, WINDOW};
-    let compares = [ALTERNATIVES, EMPTY, RANGE, REPLICAS, SECURITY, WINDOW].contains(&problem.code);
-    let is_about = |path: &Path| problem.path.0.starts_with(&path.0) || path.0.starts_with(&problem.path.0);
-    !stand_ins.is_empty() && compares || stand_ins.iter().any(is_about)
 }

@@ -1,7 +1,8 @@
 //! Every problem of a manifest's shape at once: fields that do not exist, are missing, are there twice, or hold another
 //! kind of value.
 //!
-//! Keeps true: a manifest without such problems can be read into the resource's types.
+//! Keeps true: a manifest without such problems can be read into the resource's types; one with them too, with something that
+//! stands in for what cannot be read or is not there, so that everything else can be judged.
 
 use plan::{Path, Problem, Segment, nearest, quoted, suggest};
 use schemas::spec::Duration;
@@ -18,16 +19,24 @@ pub struct Shape {
     pub problems: Vec<Problem>,
     /// The manifest without unknown fields.
     pub value: Value,
-    /// Whether the value can be read in spite of the problems: only unknown fields and wrong scalars stood in the way.
-    pub readable: bool,
-    /// Where the value holds something else than what was written, which cannot be read.
+    /// Where the value holds something else than what was written, which cannot be read or is not there.
     pub stand_ins: Vec<Path>,
+    understudy: Understudy,
+}
+
+/// What stands in: two that have nothing in common, so that what is said with both is not about them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Understudy {
+    /// Small values, the first words.
+    First,
+    /// Large values, the last words.
+    Second,
 }
 
 impl Shape {
     /// Checks a document.
-    pub fn of(document: &Node) -> Self {
-        let mut shape = Self { problems: Vec::new(), value: Value::Null, readable: true, stand_ins: Vec::new() };
+    pub fn of(document: &Node, understudy: Understudy) -> Self {
+        let mut shape = Self { problems: Vec::new(), value: Value::Null, stand_ins: Vec::new(), understudy };
         shape.value = shape.node(document, Form::pipeline(), &Path::default());
         shape
     }
@@ -49,8 +58,18 @@ impl Shape {
                     None => value,
                 }
             }
-            Content::Map(_) => self.refuse_kind(form, path, "a mapping"),
-            Content::List(_) => self.refuse_kind(form, path, "a list"),
+            Content::Map(_) => self.stand_in(kind_problem(form, path, "a mapping"), "", form, path),
+            Content::List(items) => {
+                let problem = kind_problem(form, path, "a list");
+                let texts =
+                    items.iter().map(|item| item.value().as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+                let joined = texts.filter(|texts| is_servers(path) && !texts.is_empty()).map(|texts| texts.join(","));
+                let problem = match joined {
+                    Some(joined) => problem.help(format!("write one string: \"{joined}\"")),
+                    None => problem,
+                };
+                self.stand_in(problem, "", form, path)
+            }
         }
     }
 
@@ -70,7 +89,8 @@ impl Shape {
             };
             if entries[..at].iter().any(again) {
                 let message = format!("field '{}' is there twice", entry.key);
-                self.refuse(Problem::new(codes::FIELD_TWICE, path.clone(), message).help("keep one of them"));
+                self.problems.push(Problem::new(codes::FIELD_TWICE, path.clone(), message).help("keep one of them"));
+                self.stand_ins.push(path.clone());
             }
             value.insert(entry.key.clone(), self.node(&entry.value, field, &path));
         }
@@ -80,55 +100,68 @@ impl Shape {
                 .any(|entry| form.field(&entry.key).is_none() && nearest(&entry.key, form.fields()) == Some(name))
         };
         for name in form.required() {
-            if !value.contains_key(name) && meant(name) {
-                self.readable = false;
-            } else if !value.contains_key(name) {
+            if value.contains_key(name) {
+                continue;
+            }
+            if !meant(name) {
                 let problem = Problem::new(codes::FIELD_MISSING, path.clone(), format!("missing field '{name}'"));
-                self.refuse(problem.help(format!("required are {}", quoted(form.required()))));
+                let without_id = if name == "eventId" {
+                    "; no event is counted without an id, by which it is known when it comes twice: name a field that is different for \
+                     each event, or let the producers add one"
+                } else {
+                    ""
+                };
+                self.problems.push(problem.help(format!("required are {}{without_id}", quoted(form.required()))));
+            }
+            if let Some(field) = form.field(name) {
+                self.stand_ins.push(path.key(name));
+                value.insert(name.to_owned(), self.understudy.of("", field));
             }
         }
         Value::Object(value)
     }
 
-    /// Something that can be read in the place of a wrong scalar, so that the rest can be judged.
+    /// Something that can be read in the place of what was written, so that the rest can be judged.
     fn stand_in(&mut self, problem: Problem, text: &str, form: Form, path: &Path) -> Value {
-        let (kinds, words) = (form.kinds(), form.words());
-        let value = match words.first() {
-            Some(first) => Value::from(nearest(text, words.iter().copied()).unwrap_or(first)),
-            None if form.is_duration() => Value::from("1m"),
-            None if kinds.text => Value::from("x"),
-            None if kinds.boolean => Value::from(false),
-            None if kinds.whole => {
-                let (least, most) = form.bounds();
-                i64::try_from(1.clamp(least, most)).map_or(Value::Null, Value::from)
-            }
-            None => Value::Null,
-        };
-        if value.is_null() {
-            self.refuse(problem);
-        } else {
-            self.problems.push(problem);
-            self.stand_ins.push(path.clone());
-        }
-        value
-    }
-
-    fn refuse(&mut self, problem: Problem) {
-        self.readable = false;
         self.problems.push(problem);
+        self.stand_ins.push(path.clone());
+        self.understudy.of(text, form)
     }
+}
 
-    fn refuse_kind(&mut self, form: Form, path: &Path, found: &str) -> Value {
-        let mut problem = kind_problem(form, path, found);
-        // A schema is JSON in a text, and JSON is YAML as well.
-        if let Some(Segment::Key(name)) = path.0.last()
-            && name == "avro"
-        {
-            problem = problem.help(format!("write it as text: '{name}: |', and the schema's JSON below, indented"));
+impl Understudy {
+    /// A value of that form. A word that is nearly `text` is likely what was meant.
+    fn of(self, text: &str, form: Form) -> Value {
+        let (kinds, words) = (form.kinds(), form.words());
+        let either = |first: &str, second: &str| Value::from(if self == Self::First { first } else { second });
+        match (words.first(), words.last()) {
+            (Some(first), Some(last)) => {
+                return nearest(text, words.iter().copied()).map_or_else(|| either(first, last), Value::from);
+            }
+            _ if form.is_duration() => return either("1m", "10000d"),
+            _ => {}
         }
-        self.refuse(problem);
-        Value::Null
+        if kinds.map {
+            let fields =
+                form.required().into_iter().filter_map(|name| Some((name.to_owned(), self.of("", form.field(name)?))));
+            Value::Object(fields.collect())
+        } else if kinds.list {
+            Value::Array(Vec::new())
+        } else if kinds.text {
+            either("x", "y")
+        } else if kinds.boolean {
+            Value::from(self == Self::Second)
+        } else {
+            let (least, most) = form.bounds();
+            let number = if self == Self::First { 1.clamp(least, most) } else { most };
+            i64::try_from(number).map_or(Value::Null, Value::from)
+        }
     }
+}
+
+/// Whether it is the field in which several servers stand as one text, separated by commas.
+fn is_servers(path: &Path) -> bool {
+    *path == Path::of("spec.kafka.bootstrapServers")
 }
 
 fn wrong_scalar(value: &Value, text: &str, form: Form, path: &Path) -> Option<Problem> {
@@ -179,6 +212,10 @@ fn kind_problem(form: Form, path: &Path, found: &str) -> Problem {
         _ => "'true' or 'false'",
     };
     let problem = Problem::new(codes::TYPE, path.clone(), format!("expected {expected}, found {found}"));
+    // A schema is JSON in a text, and JSON is YAML as well.
+    if path.0.last().is_some_and(|name| matches!(name, Segment::Key(name) if name == "avro")) {
+        return problem.help("write it as text: 'avro: |', and the schema's JSON below, indented");
+    }
     let fields = form.fields();
     if fields.is_empty() { problem } else { problem.help(format!("allowed fields are {}", quoted(fields))) }
 }

@@ -118,6 +118,76 @@ fn a_scalar_that_cannot_be_read_hides_no_problem_of_meaning() {
     }
 }
 
+#[test]
+fn a_field_that_is_missing_hides_no_other_problem() {
+    let quickstart = include_str!("../../../examples/revenue-5m.yaml");
+    let Some(Document::Pipeline(pipeline)) = read(&Source::new("p.yaml", quickstart)).pop() else {
+        panic!("a manifest")
+    };
+    let mut manifest = serde_json::to_value(&pipeline.manifest).expect("JSON");
+    let faults = [
+        ("/spec/window/size", serde_json::json!("5x"), "spec.window.size"),
+        ("/spec/source/topic/partitions", serde_json::json!(0), "spec.source.topic.partitions"),
+        ("/spec/quality/rules/3/field", serde_json::json!("curency"), "spec.quality.rules[3].field"),
+        ("/spec/measures/0/expression", serde_json::json!("sum(amunt)"), "spec.measures[0].expression"),
+        ("/spec/sink/path", serde_json::json!("s3://bucket"), "spec.sink.path"),
+        ("/spec/kafka/bootstrapServers", serde_json::json!("kafka://k:9092"), "spec.kafka.bootstrapServers"),
+    ];
+    for (pointer, value, _) in &faults {
+        *manifest.pointer_mut(pointer).expect("it is there") = value.clone();
+    }
+    let said = |manifest: &serde_json::Value| findings(&manifest.to_string());
+    let about = |lines: &[String], path: &str| lines.iter().any(|line| line.split(' ').nth(2) == Some(path));
+    let all = said(&manifest);
+    assert!(faults.iter().all(|(_, _, path)| about(&all, path)) && all.len() == faults.len(), "{all:#?}");
+    let required = [
+        "/apiVersion",
+        "/kind",
+        "/metadata",
+        "/metadata/name",
+        "/spec/kafka",
+        "/spec/kafka/bootstrapServers",
+        "/spec/schemaRegistry",
+        "/spec/schemaRegistry/url",
+        "/spec/source",
+        "/spec/source/topic",
+        "/spec/source/topic/name",
+        "/spec/source/schema",
+        "/spec/source/schema/subject",
+        "/spec/source/eventId",
+        "/spec/source/eventTime",
+        "/spec/window",
+        "/spec/window/size",
+        "/spec/measures",
+        "/spec/measures/0/name",
+        "/spec/measures/0/expression",
+        "/spec/sink",
+        "/spec/sink/path",
+        "/spec/quality/rules/1/name",
+    ];
+    for missing in required {
+        let (parent, key) = missing.rsplit_once('/').expect("a pointer");
+        let mut without = manifest.clone();
+        let node = without.pointer_mut(parent).and_then(serde_json::Value::as_object_mut).expect("a mapping");
+        assert!(node.remove(key).is_some(), "{missing}");
+        let found = said(&without);
+        assert!(found.iter().any(|line| line.contains(&format!("missing field '{key}'"))), "{missing}: {found:#?}");
+        // What needs the schema cannot be judged without it; what lay in the missing part is not there.
+        let needs_schema = ["/spec/source", "/spec/source/schema"].contains(&missing);
+        for (pointer, _, path) in &faults {
+            let gone = pointer.starts_with(missing);
+            let judged = !gone && !(needs_schema && (path.contains("rules") || path.contains("expression")));
+            assert_eq!(
+                about(&found, path),
+                judged,
+                "{missing} hides {path}, or it is told without being there: {found:#?}"
+            );
+        }
+        let told = faults.iter().filter(|(_, _, path)| about(&found, path)).count();
+        assert_eq!(found.len(), told + 1, "{missing} is the cause of something else: {found:#?}");
+    }
+}
+
 /// Pointers to all scalars below a value.
 fn scalars(value: &serde_json::Value, at: &str, found: &mut Vec<String>) {
     match value {
@@ -163,4 +233,13 @@ fn a_schema_that_is_no_text_is_told_how_to_be_one() {
     let told = "6:26 SL0004 spec.source.schema.avro [avro] expected a string, found a mapping | write it as text: 'avro: |', and \
                 the schema's JSON below, indented";
     assert!(found.iter().any(|found| found == told), "{found:?}");
+}
+
+#[test]
+fn a_template_that_nobody_filled_in_is_told_as_one() {
+    let told = "malformed YAML: '{{' begins a template's field: fill the template in first, for example with 'helm template' | ";
+    let found = findings("metadata: {name: {{ .Release.Name }}}\n");
+    assert!(found[0].ends_with(told), "{found:?}");
+    let found = findings("metadata: {name: a, {b: c}: d}\n");
+    assert!(found[0].ends_with("malformed YAML: a key is a list or a mapping: allowed is a name | "), "{found:?}");
 }

@@ -225,7 +225,13 @@ impl<'a> Reader<'a> {
             }
             let key = self.node(event, span)?;
             let Content::Scalar(scalar) = key.content else {
-                let message = "a key is a list or a mapping: allowed is a name".to_owned();
+                let (before, after) = self.text.split_at(key.place.start);
+                let message = if before.ends_with('{') && after.starts_with('{') {
+                    "'{{' begins a template's field: fill the template in first, for example with 'helm template'"
+                } else {
+                    "a key is a list or a mapping: allowed is a name"
+                };
+                let message = message.to_owned();
                 return Err(Malformed { message, byte: key.place.start });
             };
             let (event, span) = self.content()?;

@@ -23,7 +23,10 @@ fn file(checked: &Checked) -> Value {
 
 fn document(document: &Document, source: &Source) -> Value {
     match document {
-        Document::Pipeline(pipeline) => json!({"pipeline": pipeline.plan.name, "result": "ok", "problems": []}),
+        Document::Pipeline(pipeline) => {
+            let hints: Vec<Value> = pipeline.hints.iter().map(|hint| problem(hint, source)).collect();
+            json!({"pipeline": pipeline.plan.name, "result": "ok", "problems": [], "hints": hints})
+        }
         Document::Broken { name, findings } => {
             let problems: Vec<Value> = findings.iter().map(|finding| problem(finding, source)).collect();
             json!({"pipeline": name, "result": "problems", "problems": problems})

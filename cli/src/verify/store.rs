@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use plan::{Plan, SinkLocation};
+use plan::Plan;
 use thiserror::Error;
 use worker::publish::gold::{Contribution, Gold, Lost, ReadGoldError};
 use worker::publish::table::parse_gold_name;
@@ -12,9 +12,6 @@ use worker::publish::table::parse_gold_name;
 /// Why the store cannot be read.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// It is no folder.
-    #[error("the sink '{0}' is no folder of this machine; name one with --data")]
-    Elsewhere(String),
     /// A file or folder of it.
     #[error("cannot read '{}': {source}", path.display())]
     Read {
@@ -54,11 +51,7 @@ pub(super) struct Store {
 impl Store {
     /// Reads the footers of all windows that start at `since` (milliseconds; absent: ever) or later.
     pub(super) fn open(plan: &Plan, data: Option<PathBuf>, since: Option<i64>) -> Result<Self, StoreError> {
-        let root = match (data, &plan.sink.location) {
-            (Some(folder), _) => folder,
-            (None, SinkLocation::File { path }) => PathBuf::from(path),
-            (None, SinkLocation::S3 { .. }) => return Err(StoreError::Elsewhere(plan.sink.url.clone())),
-        };
+        let root = data.unwrap_or_else(|| PathBuf::from(&plan.sink.folder));
         let mut store = Self { root, files: BTreeMap::new() };
         let mut folders = vec![store.root.join("gold").join(&plan.name)];
         while let Some(folder) = folders.pop() {

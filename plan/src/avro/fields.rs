@@ -12,8 +12,8 @@ use arrow_schema::{DataType, FieldRef, Fields as Columns, Schema as ArrowSchema,
 use datafusion_common::DFSchema;
 use serde_json::{Value, json};
 
-use super::{Expansion, Field, Kind, MAX_EXPANDED, Schema, SchemaError, json::has_comments};
-use crate::names::{nearest, quoted, suggest};
+use super::{Expansion, Field, Kind, MAX_EXPANDED, Schema, SchemaError, TypeId, json::has_comments};
+use crate::names::{nearest, quoted, unknown_field};
 use crate::sql::text::{byte_at, lower_first};
 use crate::{Path, Problem, codes};
 
@@ -78,6 +78,19 @@ impl Fields {
         self.arrow.field_with_name(name).ok().map(|field| (field.data_type(), field.is_nullable()))
     }
 
+    /// The symbols of a field that is an enum.
+    pub(crate) fn symbols(&self, name: &str) -> Option<Vec<&str>> {
+        let field = self.schema.record().ok()?.iter().find(|field| *field.name == *name)?;
+        let symbols = |id: &TypeId| match &self.schema.get(*id).kind {
+            Kind::Enum(symbols) => Some(symbols.iter().map(|symbol| &**symbol).collect()),
+            _ => None,
+        };
+        match &self.schema.get(field.of).kind {
+            Kind::Union(branches) => branches.iter().find_map(symbols),
+            _ => symbols(&field.of),
+        }
+    }
+
     /// Type and nullability of a field, or the problem that it does not exist.
     pub(crate) fn find(&self, name: &str, path: &Path) -> Result<(&DataType, bool), Problem> {
         self.get(name).ok_or_else(|| match self.why_not(name) {
@@ -105,7 +118,7 @@ impl Fields {
                     'io.debezium.transforms.ExtractNewRecordState', so that the row's columns are fields"
                 .to_owned();
         }
-        suggest(name, &self.names())
+        unknown_field(name, &self.names())
     }
 
     /// The Avro schema with only these fields, in the schema's order, and the Arrow schema for it.

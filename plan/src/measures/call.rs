@@ -1,10 +1,12 @@
 //! A measure's syntax: one aggregate call, taken apart.
 
+use std::ops::ControlFlow;
+
 use datafusion_sql::sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, visit_expressions,
 };
 
-use crate::names::suggest;
+use crate::names::{quoted, suggest};
 use crate::sql::{AGGREGATES, Text};
 use crate::{Aggregate, Problem, codes};
 
@@ -27,11 +29,24 @@ pub(super) fn read<'a>(parsed: &'a Expr, source: &Text<'_>) -> Result<Call<'a>, 
         Expr::Nested(inner) => inner,
         other => other,
     };
+    let inner = aggregates(parsed);
+    let apart = || {
+        let each = quoted(inner.iter().map(String::as_str));
+        refuse(
+            "the measure is made of aggregates, not one",
+            &format!(
+                "publish {each} as a measure of its own (each, if there are several), and compute '{parsed}' in the query"
+            ),
+        )
+    };
     let Expr::Function(function) = parsed else {
-        return Err(refuse("the measure is not an aggregate", ALLOWED));
+        return Err(if inner.is_empty() { refuse("the measure is not an aggregate", ALLOWED) } else { apart() });
     };
     let name = function.name.to_string().to_ascii_lowercase();
     if !AGGREGATES.contains(&name.as_str()) {
+        if !inner.is_empty() {
+            return Err(apart());
+        }
         let help = if name.len() > 2 { suggest(&name, AGGREGATES) } else { ALLOWED.to_owned() };
         return Err(refuse(&format!("'{name}' is not an aggregate"), &help));
     }
@@ -45,6 +60,21 @@ pub(super) fn read<'a>(parsed: &'a Expr, source: &Text<'_>) -> Result<Call<'a>, 
         _ => Aggregate::Avg,
     };
     Ok(Call { function: aggregate, argument, predicate: function.filter.as_deref() })
+}
+
+/// The aggregates inside an expression, as written.
+fn aggregates(parsed: &Expr) -> Vec<String> {
+    let mut found = Vec::new();
+    let _ = visit_expressions(parsed, |expr| {
+        if let Expr::Function(function) = expr
+            && AGGREGATES.contains(&function.name.to_string().to_ascii_lowercase().as_str())
+            && !found.contains(&expr.to_string())
+        {
+            found.push(expr.to_string());
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    found
 }
 
 /// The argument of the call, none for `count(*)`.

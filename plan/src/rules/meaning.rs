@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::kind::Check;
 use super::{Own, TypedCheck, TypedRule};
 use crate::avro::Fields;
-use crate::names::quoted;
+use crate::names::{quoted, suggest};
 use crate::sql::{self, Text};
 use crate::types::{self, Kind};
 use crate::{Path, Problem, ThresholdPlan, TimePlan, codes, pattern};
@@ -174,6 +174,20 @@ impl Scope<'_> {
             .enumerate()
             .map(|(index, value)| self.literal(path.index(index), value, data_type, problems).map(lit))
             .collect();
+        if let Some(symbols) = fields.symbols(field) {
+            let unknown = values.iter().enumerate().filter(|(_, value)| !symbols.contains(&value.as_str()));
+            let unknown: Vec<Problem> = unknown
+                .map(|(index, value)| {
+                    let message = format!("'{value}' is no symbol of the enum of field '{field}'");
+                    Problem::new(codes::RULE_LITERAL, path.index(index), message)
+                        .help(suggest(value.as_str(), &symbols))
+                })
+                .collect();
+            if !unknown.is_empty() {
+                problems.extend(unknown);
+                return None;
+            }
+        }
         let literals: Vec<Expr> = literals.into_iter().collect::<Option<_>>()?;
         let list = quoted(values.iter().map(Scalar::as_str));
         (!literals.is_empty()).then(|| Meaning {

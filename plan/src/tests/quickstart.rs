@@ -3,7 +3,7 @@
 use arrow_schema::{DataType, TimeUnit};
 
 use super::{compile, quickstart, with};
-use crate::{Aggregate, PartitionKey, Plan, RuleCheck, SinkLocation, TimePlan};
+use crate::{Aggregate, PartitionKey, Plan, RuleCheck, TimePlan};
 
 fn plan() -> Plan {
     Plan::compile(&quickstart()).unwrap_or_else(|problems| panic!("{problems}"))
@@ -23,7 +23,7 @@ fn names_and_numbers() {
     assert_eq!((thresholds.span_ms, thresholds.min_records, thresholds.ignore_before_ms), (900_000, 1000, None));
     assert_eq!((thresholds.overall.warning, thresholds.overall.critical), (Some(10_000), Some(100_000)));
     assert_eq!((plan.rules[2].threshold.warning, plan.rules[2].threshold.critical), (Some(10_000), Some(50_000)));
-    assert_eq!(plan.sink.location, SinkLocation::File { path: "/data".to_owned() });
+    assert_eq!(plan.sink.folder, "/data");
     assert_eq!(plan.sink.partition_by, [PartitionKey::Date]);
     let log_append = ("message.timestamp.type".to_owned(), "LogAppendTime".to_owned());
     assert!(plan.topics.iter().all(|topic| topic.managed && topic.config == [log_append.clone()]));

@@ -45,7 +45,8 @@ fn tunable_names() -> String {
 /// CEL: addresses separated by commas.
 fn are_brokers() -> String {
     let port = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
-    let broker = format!("[[:space:]]*[^,[:space:]]+:{port}[[:space:]]*");
+    let host = "([a-zA-Z0-9._-]+|[[][0-9a-fA-F:.]+[]])";
+    let broker = format!("[[:space:]]*{host}:{port}[[:space:]]*");
     format!("self.matches('^{broker}(,{broker})*$')")
 }
 
@@ -134,10 +135,11 @@ fn ca_key() -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SchemaRegistry {
-    /// Base address, `http://` or `https://`.
+    /// Base address, `http://` or `https://`, without user and password: those stand in a secret.
     #[schemars(length(min = 1, max = 2048))]
     #[schemars(extend("x-kubernetes-validations" = [
-        rule("self.matches('^https?://[^/[:space:]][^[:space:]]*$')", "allowed is 'http://host:port' or 'https://…'"),
+        rule("self.matches('^https?://[^/?#@,[:space:]]+(/[^?#@,[:space:]]*)?$')",
+            "allowed is 'http://host:port' or 'https://…', without user and password"),
     ]))]
     pub url: String,
     /// Secret with the keys `username` and `password` for basic authentication, and the label `sluice.dev/use: pipelines`.

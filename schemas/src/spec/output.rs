@@ -57,10 +57,11 @@ pub struct Measure {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Sink {
-    /// Root of the store: `file:///path` or `s3://bucket/prefix`.
+    /// Root of the store: `file:///path`, a folder of the machine or the pod. Nothing in it is decoded or resolved.
     #[schemars(length(min = 1, max = 1024))]
     #[schemars(extend("x-kubernetes-validations" = [
-        rule("self.matches('^(file:///.*[^/]/*|s3://[^/]+(/.*)?)$')", "allowed is 'file:///path' or 's3://bucket/prefix'"),
+        rule("self.matches('^file:///[^%?#]*[^%?#/]/*$') && !self.matches('/[.][.]?(/|$)')",
+            "allowed is 'file:///path', a folder"),
     ]))]
     pub path: String,
     /// Folders below the pipeline's table. `date` is the UTC day of the window's start.

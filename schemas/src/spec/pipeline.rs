@@ -88,7 +88,7 @@ pub struct Metadata {
     rule_at(".sink.partitionBy",
         "!('date' in self.sink.partitionBy) || (!self.measures.exists(measure, measure.name.lowerAscii() == 'date') \
          && !self.groupBy.exists(field, field.lowerAscii() == 'date'))",
-        "a folder 'date' needs the name for itself: allowed are measures and fields of 'groupBy' with other names"),
+        "a folder 'date' needs the name for itself: allowed are 'partitionBy: []', or measures and fields of 'groupBy' with other names"),
     frozen(".revision", "self.revision >= oldSelf.revision", "the revision may rise, never fall"),
     needs_revision("window", &timed(&["self.window.size", "self.window.offset"],
         &same(&[&millis("self.window.size"), &millis("self.window.offset")]))),

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod case;
+mod choices;
 mod shown;
+mod starts;
 
 use anyhow::{Result, ensure};
 use reqwest::Method;

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use clap::Parser;
-use plan::SinkLocation;
 
 use crate::dev::pipeline::{Addresses, choose, localise};
 use crate::dev::{DevArgs, store_folder};
@@ -50,7 +49,7 @@ fn only_addresses_change() {
     };
     let plan = local(true);
     assert_eq!((plan.kafka.bootstrap.as_str(), plan.registry_url.as_str()), ("127.0.0.1:1", "http://127.0.0.1:2"));
-    assert_eq!(plan.sink.location, SinkLocation::File { path: "/tmp/tables".to_owned() });
+    assert_eq!(plan.sink.folder, "/tmp/tables");
     assert_eq!(plan.topics[0].replication_factor, None, "one broker keeps one copy");
     assert_eq!(local(false).topics[0].replication_factor, Some(3));
     let fingerprints = |plan: &plan::Plan| plan.rules.iter().map(|rule| rule.fingerprint.clone()).collect::<Vec<_>>();

@@ -11,7 +11,6 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use plan::SinkLocation;
 use schemas::spec::{PodTemplate, Quantities, TaintEffect, Toleration, TolerationOperator, WhenUnsatisfiable};
 
 use super::Parts;
@@ -165,10 +164,8 @@ fn mounts(parts: &Parts<'_>, with_secrets: bool) -> Vec<VolumeMount> {
         mounts.push(mount("secrets", SECRETS_AT, true));
     }
     // Tables elsewhere than on `/data` lie on the same volume: nothing else can be written.
-    if let SinkLocation::File { path } = &parts.valid.plan.sink.location
-        && path != VOLUME_AT
-        && !path.starts_with(&format!("{VOLUME_AT}/"))
-    {
+    let path = &parts.valid.plan.sink.folder;
+    if path != VOLUME_AT && !path.starts_with(&format!("{VOLUME_AT}/")) {
         mounts.push(VolumeMount { sub_path: Some("sink".to_owned()), ..mount(names::VOLUME, path, false) });
     }
     mounts

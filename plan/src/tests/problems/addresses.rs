@@ -12,7 +12,7 @@ fn addresses() {
             "/spec/kafka/bootstrapServers",
             json!("kafka"),
             &[
-                "SL0601 spec.kafka.bootstrapServers: 'kafka' is not a broker's address (allowed is 'host:port', several separated by commas)",
+                "SL0601 spec.kafka.bootstrapServers: 'kafka' is not a broker's address (write 'kafka:9092', with the broker's port; allowed is 'host:port', several separated by commas)",
             ],
         ),
         (
@@ -58,28 +58,28 @@ fn addresses() {
             "/spec/schemaRegistry/url",
             json!("registry:8081"),
             &[
-                "SL0601 spec.schemaRegistry.url: 'registry:8081' is not the address of a registry (allowed is 'http://host:port' or 'https://…')",
+                "SL0601 spec.schemaRegistry.url: 'registry:8081' is not the address of a registry (write 'http://registry:8081'; allowed is 'http://host:port' or 'https://…')",
             ],
         ),
         (
             "/spec/sink/path",
             json!("/data"),
             &[
-                "SL0601 spec.sink.path: '/data' is not the address of a store (allowed is 'file:///path' or 's3://bucket/prefix')",
+                "SL0601 spec.sink.path: '/data' is not the address of a store (write 'file:///data'; allowed is 'file:///path')",
             ],
         ),
         (
             "/spec/sink/path",
             json!("file://data"),
             &[
-                "SL0601 spec.sink.path: 'file://data' is not the address of a store (allowed is 'file:///path' or 's3://bucket/prefix')",
+                "SL0601 spec.sink.path: 'file://data' is not the address of a store (write three slashes, 'file:///data'; allowed is 'file:///path')",
             ],
         ),
         (
             "/spec/sink/path",
-            json!("s3://"),
+            json!("s3://bucket/prefix"),
             &[
-                "SL0601 spec.sink.path: 's3://' is not the address of a store (allowed is 'file:///path' or 's3://bucket/prefix')",
+                "SL0601 spec.sink.path: the store 's3://bucket/prefix' is of the kind 's3', which this version does not write to (allowed is 'file:///path', a folder; it may be one that is mounted)",
             ],
         ),
         (

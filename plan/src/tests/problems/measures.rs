@@ -50,7 +50,7 @@ fn measures() {
             "/spec/measures/0/expression",
             json!("sum(amount) / count(*)"),
             &[
-                "SL0306 spec.measures[0].expression: the measure is not an aggregate (allowed is one of count(*), count(x), sum(x), min(x), max(x) and avg(x), with an optional filter (where …)) at «sum(amount) / count(*)»",
+                "SL0306 spec.measures[0].expression: the measure is made of aggregates, not one (publish 'sum(amount)', 'count(*)' as a measure of its own (each, if there are several), and compute 'sum(amount) / count(*)' in the query) at «sum(amount) / count(*)»",
             ],
         ),
         (

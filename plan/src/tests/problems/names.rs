@@ -54,14 +54,14 @@ fn identity_and_names() {
             "/spec/measures/0/name",
             json!("window_start"),
             &[
-                "SL0104 spec.measures[0].name: the measure name 'window_start' is reserved (every output has columns 'window_start' and 'window_end' and those of 'partitionBy')",
+                "SL0104 spec.measures[0].name: the measure name 'window_start' is reserved (every output has columns 'window_start' and 'window_end')",
             ],
         ),
         (
             "/spec/measures/0/name",
             json!("Date"),
             &[
-                "SL0104 spec.measures[0].name: the measure name 'Date' is reserved (every output has columns 'window_start' and 'window_end' and those of 'partitionBy')",
+                "SL0104 spec.measures[0].name: the measure name 'Date' is reserved (the folders of 'sink.partitionBy: [date]', which is the default, have that name: write 'sink.partitionBy: []', or choose another name)",
             ],
         ),
         (
