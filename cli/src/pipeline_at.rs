@@ -7,7 +7,8 @@ use std::sync::Arc;
 use plan::{Plan, Problems};
 use thiserror::Error;
 
-use crate::dev::pipeline::{ChooseError, choose};
+use crate::dev::pipeline::{ChooseError, Registry, choose};
+use crate::dev::shared::{keep_apart, user};
 use crate::validate::{Checked, ReadFileError, Style, render, source};
 
 /// Flags of every verb that talks to a pipeline's Kafka.
@@ -25,6 +26,9 @@ pub struct PipelineArgs {
     /// Schema registry instead of the manifest's
     #[arg(long, value_name = "URL", env = "SLUICE_REGISTRY")]
     pub registry: Option<String>,
+    /// Your own run of `sluice dev --kafka` instead of the pipeline itself: its consumer group, partials and dead letters
+    #[arg(long)]
+    pub dev: bool,
 }
 
 /// Why there is no pipeline.
@@ -58,10 +62,18 @@ impl PipelineArgs {
             kafka.clone_into(&mut spec.kafka.bootstrap_servers);
             spec.kafka.security = None;
         }
-        if let Some(registry) = &self.registry {
-            registry.clone_into(&mut spec.schema_registry.url);
+        let registry = self.registry.as_deref().map(Registry::of);
+        if let Some(registry) = &registry {
+            registry.address.clone_into(&mut spec.schema_registry.url);
             spec.schema_registry.credentials_secret_ref = None;
         }
-        Plan::compile(&manifest).map(Arc::new).map_err(LoadError::Compile)
+        let mut plan = Plan::compile(&manifest).map_err(LoadError::Compile)?;
+        if let Some(registry) = registry {
+            plan.registry_url = registry.full();
+        }
+        if self.dev {
+            keep_apart(&mut plan, &user());
+        }
+        Ok(Arc::new(plan))
     }
 }

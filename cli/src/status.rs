@@ -6,12 +6,13 @@ use comfy_table::{CellAlignment, Table, presets};
 use plan::{Plan, ThresholdPlan};
 use schemas::report::{Ledger, QualityReport, QualityState, RefusalReport, ValuelessReport, WorkerReport};
 use schemas::status::Reason;
+use schemas::text::plain;
 use thiserror::Error;
 
 use crate::dev::figures::grouped;
 use crate::dev::refusals;
 use crate::generate::iso;
-use crate::observe::{ObserveError, PartitionView, View, WorkerArgs, observe};
+use crate::observe::{LOOKED_FOR, ObserveError, PartitionView, View, WorkerArgs, look_again, observe};
 use crate::pipeline_at::{LoadError, PipelineArgs};
 
 /// Flags of `sluice status`.
@@ -49,7 +50,8 @@ pub enum StatusError {
 /// The step that failed.
 pub fn run(args: &StatusArgs, out: &mut dyn Write) -> Result<(), StatusError> {
     let plan = args.at.load()?;
-    let view = observe(&plan, &args.workers)?;
+    let mut view = observe(&plan, &args.workers)?;
+    look_again(&plan, &mut view)?;
     if args.json {
         return Ok(writeln!(out, "{}", serde_json::to_string_pretty(&view)?)?);
     }
@@ -59,7 +61,7 @@ pub fn run(args: &StatusArgs, out: &mut dyn Write) -> Result<(), StatusError> {
 
 fn tell(plan: &Plan, view: &View, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "pipeline '{}', revision {}\n", view.pipeline, plan.revision)?;
-    writeln!(out, "{}\n", conditions(view))?;
+    writeln!(out, "{}\n", conditions(plan, view))?;
     writeln!(out, "{}\n", partitions(&view.partitions))?;
     for output in &view.outputs {
         let until = time(output.published_until);
@@ -92,34 +94,55 @@ fn tell(plan: &Plan, view: &View, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// One line per condition: its type, its answer, the reason and a message.
-fn conditions(view: &View) -> Table {
+fn conditions(plan: &Plan, view: &View) -> Table {
     let mut table = table(&["CONDITION", "STATUS", "REASON", "MESSAGE"], &[]);
-    let (status, reason, message) = watermark(view);
-    table.add_row(["WatermarkAdvancing", status, reason, &message]);
+    if let Some(disagreement) = &view.disagreement {
+        table.add_row(["TopicsReady", "False", Reason::TopicDrift.as_str(), &plain(disagreement)]);
+    }
+    let (status, reason, message) = watermark(plan, view);
+    table.add_row(["WatermarkAdvancing", status, reason, &plain(&message)]);
     let lost = losses(&view.partitions).map(|lost| ("False", Reason::WindowsIncomplete.as_str(), lost));
     let overflowed = || overflows(&view.workers).map(|words| ("False", Reason::Overflow.as_str(), words));
     let (status, reason, message) = lost.or_else(overflowed).unwrap_or_else(|| quality(view.quality.as_ref()));
-    table.add_row(["DataQualityHealthy", status, reason, &message]);
+    table.add_row(["DataQualityHealthy", status, reason, &plain(&message)]);
     for report in &view.workers {
         for trouble in &report.troubles {
             let message = format!("{} since {}: {}", report.worker, iso(trouble.since), trouble.message);
-            table.add_row(["WorkersReady", "False", &trouble.reason, &message]);
+            table.add_row(["WorkersReady", "False", &plain(&trouble.reason), &plain(&message)]);
         }
     }
     for silent in &view.silent {
-        table.add_row(["WorkersReady", "Unknown", Reason::WorkerUnreachable.as_str(), silent]);
+        table.add_row(["WorkersReady", "Unknown", Reason::WorkerUnreachable.as_str(), &plain(silent)]);
     }
     table
 }
 
-/// Who holds the watermark. One look cannot say whether it moves.
-fn watermark(view: &View) -> (&'static str, &'static str, String) {
+/// Who holds the watermark. Without workers, partitions with something to read have been looked at for a while.
+fn watermark(plan: &Plan, view: &View) -> (&'static str, &'static str, String) {
+    let still: Vec<&PartitionView> = view.partitions.iter().filter(|partition| partition.still).collect();
+    if let Some(first) = still.first() {
+        let whose =
+            first.owner.as_deref().map_or_else(|| "which nobody reads".to_owned(), |owner| format!("of {owner}"));
+        let (at, lag) = (grouped(first.position), grouped(first.lag()));
+        let (partition, seconds) = (first.partition, LOOKED_FOR.as_secs());
+        let others = if still.len() > 1 { format!(", and {} more like it", still.len() - 1) } else { String::new() };
+        let message = format!(
+            "partition {partition}, {whose}, has stood at offset {at} for {seconds} s with {lag} records to read{others}; see that a \
+             worker runs, or ask it with --worker"
+        );
+        return ("False", Reason::WatermarkHeld.as_str(), message);
+    }
     if view.partitions.iter().all(|partition| partition.latest.is_none()) {
         return ("True", Reason::NoRecordsYet.as_str(), "no record has been judged yet".to_owned());
     }
     let left: i64 = view.partitions.iter().map(PartitionView::lag).sum();
-    if left == 0 && view.partitions.iter().all(|partition| partition.idle) {
-        return ("True", Reason::Idle.as_str(), "nothing is left to be read".to_owned());
+    if left == 0 {
+        let closes = plan.close_when_idle_for_ms.map_or_else(
+            || "and stay open as long as there are none ('closeWhenIdleFor' is not set)".to_owned(),
+            |after| format!("or are closed after {} s without any ('closeWhenIdleFor')", after / 1_000),
+        );
+        let message = format!("nothing is left to be read; open windows wait for newer events, {closes}");
+        return ("True", Reason::Idle.as_str(), message);
     }
     // One that is idle holds nobody up.
     let Some(last) =
@@ -178,7 +201,7 @@ fn partitions(partitions: &[PartitionView]) -> Table {
         let open = view.open.as_ref().map_or_else(|| "-".to_owned(), |open| open.len().to_string());
         table.add_row([
             view.partition.to_string(),
-            view.owner.clone().unwrap_or_else(|| "-".to_owned()),
+            plain(view.owner.as_deref().unwrap_or("-")).into_owned(),
             grouped(view.position),
             grouped(view.lag()),
             time(view.watermark),
@@ -238,7 +261,7 @@ fn ledger(view: &View) -> Table {
         let refused = [sum.invalid, sum.undecodable, sum.ignored];
         let counts = [sum.consumed, sum.counted, sum.duplicate, sum.late, sum.filtered].into_iter().chain(refused);
         let counts = counts.map(grouped);
-        table.add_row(std::iter::once(report.worker.clone()).chain(counts));
+        table.add_row(std::iter::once(plain(&report.worker).into_owned()).chain(counts));
     }
     table
 }
@@ -266,6 +289,41 @@ mod tests {
     use schemas::report::LossReport;
 
     use super::*;
+    use crate::manifest::{Document, Source, read};
+
+    fn plan() -> Plan {
+        let source = Source::new("p.yaml", include_str!("../../examples/revenue-5m.yaml"));
+        let Some(Document::Pipeline(quickstart)) = read(&source).pop() else { panic!("it is right") };
+        quickstart.plan
+    }
+
+    #[test]
+    fn what_stands_still_is_not_said_to_advance() {
+        let moving = PartitionView { latest: Some(1), position: 7, end: 9, ..PartitionView::default() };
+        let still = PartitionView { partition: 1, still: true, position: 60, end: 180, ..PartitionView::default() };
+        let said = |partitions: Vec<PartitionView>| watermark(&plan(), &View { partitions, ..View::default() });
+        assert_eq!(said(vec![moving.clone()]).1, "Advancing");
+        let (status, reason, message) = said(vec![moving, still]);
+        assert_eq!((status, reason), ("False", "WatermarkHeld"));
+        assert!(message.starts_with("partition 1, which nobody reads, has stood at offset 60"), "{message}");
+        let idle = PartitionView { latest: Some(1), idle: true, ..PartitionView::default() };
+        let (_, reason, message) = said(vec![idle]);
+        assert!(reason == "Idle" && message.contains("'closeWhenIdleFor' is not set"), "{message}");
+    }
+
+    #[test]
+    fn names_of_others_act_on_no_terminal() {
+        let owner = Some("a\u{1b}[2J\u{7}\r\nb\u{202e}".to_owned());
+        let partition = PartitionView { owner, still: true, end: 5, ..PartitionView::default() };
+        let view = View { silent: vec!["worker\u{1b}c".to_owned()], partitions: vec![partition], ..View::default() };
+        let mut out = Vec::new();
+        tell(&plan(), &view, &mut out).expect("a vector takes everything");
+        let text = String::from_utf8(out).expect("text");
+        assert!(
+            !text.contains(['\u{1b}', '\u{7}', '\r', '\u{202e}']) && text.contains("a\\u{1b}[2J\\u{7}"),
+            "{text:?}"
+        );
+    }
 
     #[test]
     fn a_loss_goes_before_the_rules_for_a_day_of_events() {
@@ -275,7 +333,7 @@ mod tests {
             let watermark = Some(watermark);
             let partition = PartitionView { partition: 3, watermark, losses: vec![loss], ..PartitionView::default() };
             let view = View { partitions: vec![partition], ..View::default() };
-            let text = conditions(&view).to_string();
+            let text = conditions(&plan(), &view).to_string();
             let words = "the log of partition 3 had lost offsets 100 to 250 (50 never read); windows from the first to 1970-01-01T01:00:00Z";
             assert_eq!(text.contains("WindowsIncomplete") && text.contains(words), is_told, "{text}");
         }

@@ -210,7 +210,7 @@ fn consumer(plan: &Plan) -> Result<BaseConsumer, KafkaError> {
         Isolation::ReadUncommitted => "read_uncommitted",
     };
     client(plan)
-        .set("group.id", format!("{}.look", plan.name))
+        .set("group.id", format!("{}.look", plan.group))
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "earliest")
         .set("isolation.level", isolation)

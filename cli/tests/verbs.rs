@@ -57,7 +57,34 @@ fn wrong_usage_and_wrong_manifests_have_their_exit_codes() {
     let bad = folder.path().join("bad.yaml");
     let quickstart = std::fs::read_to_string(QUICKSTART).expect("the quickstart");
     std::fs::write(&bad, quickstart.replace("sum(amount)", "sum(region)")).expect("a file");
+    std::fs::write(folder.path().join("other.yaml"), quickstart.replace("SalesEvent", "Rating")).expect("a file");
+    let nobody = ["generate", "--kafka", "127.0.0.1:1", "--registry", "http://127.0.0.1:1"];
+    let window = "2026-11-23T10:17:00Z";
     for (args, code, told) in [
+        (vec!["validate", QUICKSTART], 0, ""),
+        (vec!["validate", "bad.yaml"], 1, ""),
+        (vec!["validate"], 2, "<FILE>"),
+        (vec!["dev", "missing.yaml"], 1, "sluice: cannot read 'missing.yaml'"),
+        (vec!["dev", QUICKSTART, "--take-over"], 2, "--kafka <ADDR>"),
+        (vec!["dev", QUICKSTART, "--kafka", "k:1", "--registry", "http://r", "--take-over"], 2, "--data <DIR>"),
+        (vec!["dev", QUICKSTART, "--leave-open"], 2, "--bounded"),
+        (vec!["dev", "other.yaml", "--generate", "10", "--bounded"], 1, "--generate makes sample events"),
+        (nobody.to_vec(), 1, "sluice: cannot reach the schema registry at 'http://127.0.0.1:1"),
+        (vec!["generate"], 2, "--kafka <ADDR>"),
+        (vec!["query", "--nothing"], 2, "--nothing"),
+        (vec!["crd"], 0, ""),
+        (vec!["completion", "bash"], 0, ""),
+        (vec!["completion", "cobol"], 2, "cobol"),
+        (vec!["dlq", "list", "missing.yaml"], 1, "sluice: cannot read 'missing.yaml'"),
+        (vec!["dlq", "show", QUICKSTART], 2, "<RECORD>"),
+        (vec!["quality", "try", "bad.yaml"], 1, "sluice: 'bad.yaml' has problems"),
+        (vec!["quality", "try", QUICKSTART, "--last", "soon"], 2, "soon"),
+        (vec!["status", "bad.yaml"], 1, "sluice: 'bad.yaml' has problems"),
+        (vec!["status"], 2, "<FILE>"),
+        (vec!["explain", "window", "bad.yaml", window], 1, "sluice: 'bad.yaml' has problems"),
+        (vec!["explain", "window", QUICKSTART, "noon"], 2, "noon"),
+        (vec!["verify", "bad.yaml"], 1, "sluice: 'bad.yaml' has problems"),
+        (vec!["verify", QUICKSTART, "--since", "noon"], 2, "noon"),
         (vec!["dev", "bad.yaml"], 1, "sluice: 'bad.yaml' has problems"),
         (vec!["dev", QUICKSTART, "--kafka", "k:9092"], 2, "--registry <URL>"),
         (vec!["dev", QUICKSTART, "--bounded", "--workers", "4"], 1, "4 replicas for 3 partitions"),
@@ -72,11 +99,6 @@ fn wrong_usage_and_wrong_manifests_have_their_exit_codes() {
 }
 
 #[test]
-fn completion_knows_the_verbs() {
-    let output = sluice(Path::new("."), &["completion", "bash"]);
-    assert!(["dev", "validate", "generate", "query"].iter().all(|verb| out(&output).contains(verb)));
-}
-#[test]
 fn the_table_of_exit_codes_has_every_verb() {
     let table = include_str!("../../docs/reference/exit-codes.md");
     let help = out(&sluice(Path::new("."), &["--help"]));
@@ -90,3 +112,8 @@ fn the_table_of_exit_codes_has_every_verb() {
     assert!(missing.is_empty() && help.contains("validate"), "{missing:?} of {help}");
 }
 
+#[test]
+fn completion_knows_the_verbs() {
+    let output = sluice(Path::new("."), &["completion", "bash"]);
+    assert!(["dev", "validate", "generate", "query"].iter().all(|verb| out(&output).contains(verb)));
+}

@@ -21,6 +21,7 @@ impl Judged {
         let filter_path = Path::of("spec.filter");
         Ok(Plan {
             name: pipeline.metadata.name.clone(),
+            group: pipeline.metadata.name.clone(),
             revision: spec.revision,
             suspend: spec.suspend,
             source: source(&self, spec),
@@ -67,6 +68,7 @@ fn source(judged: &Judged, spec: &AnalyticsPipelineSpec) -> SourcePlan {
         partitions: judged.topics.source.partitions,
         subject: spec.source.schema.subject.clone(),
         compatibility: spec.source.schema.compatibility,
+        register: spec.source.schema.register,
         isolation: spec.source.isolation,
         on_data_loss: spec.source.on_data_loss,
         null_values: spec.source.null_values,

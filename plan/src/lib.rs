@@ -19,6 +19,7 @@ mod outline;
 mod pattern;
 mod pod;
 mod problem;
+mod readable;
 mod reports;
 mod rules;
 mod shape;
@@ -34,11 +35,13 @@ pub use login::Login;
 pub use names::{nearest, quoted, suggest};
 pub use outline::Outline;
 pub use problem::{Path, Problem, Problems, Segment, codes};
-pub use schemas::spec::{Compatibility, Isolation, LatePolicy, NullValues, OnCritical, OnDataLoss, OnViolation};
+pub use schemas::spec::{
+    Compatibility, Isolation, LatePolicy, NullValues, OnCritical, OnDataLoss, OnViolation, Register,
+};
 pub use shape::{
     Aggregate, BatchPlan, ComputedPlan, GroupPlan, KafkaPlan, MeasurePlan, PartitionKey, Plan, ReportsPlan, RuleCheck,
-    RulePlan, SinkPlan, SourcePlan, ThresholdPlan, ThresholdsPlan, TimePlan, TopicPlan, VolumePlan,
-    WindowPlan, WorkersPlan,
+    RulePlan, SinkPlan, SourcePlan, ThresholdPlan, ThresholdsPlan, TimePlan, TopicPlan, VolumePlan, WindowPlan,
+    WorkersPlan,
 };
 
 #[cfg(test)]

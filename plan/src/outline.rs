@@ -22,6 +22,8 @@ pub struct Outline {
     pub topics: Vec<TopicPlan>,
     /// Avro JSON of the schema to register.
     pub full_schema: String,
+    /// Avro JSON of the schema that records are read with.
+    pub reader_schema: String,
     /// How far the watermark stays behind.
     pub delay_ms: i64,
     /// After how long without records a partition is idle.
@@ -44,6 +46,7 @@ impl From<Plan> for Outline {
             partials_topic: plan.partials_topic,
             topics: plan.topics,
             full_schema: plan.full_schema,
+            reader_schema: plan.reader_schema,
             delay_ms: plan.delay_ms,
             idle_after_ms: plan.idle_after_ms,
             max_future_skew_ms: plan.max_future_skew_ms,

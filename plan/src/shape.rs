@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
 use datafusion_physical_expr::PhysicalExpr;
-use schemas::spec::{Compatibility, Isolation, LatePolicy, NullValues, OnCritical, OnDataLoss, OnViolation, Resources};
+use schemas::spec::{
+    Compatibility, Isolation, LatePolicy, NullValues, OnCritical, OnDataLoss, OnViolation, Register, Resources,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::login::Login;
@@ -28,8 +30,10 @@ use crate::login::Login;
 /// null, not an error, where a division by zero or an impossible cast would be.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Name of the pipeline; also the consumer group.
+    /// Name of the pipeline.
     pub name: String,
+    /// The consumer group, which also names the publish group: the pipeline's name, unless progress is to be kept apart.
+    pub group: String,
     /// Revision of the pipeline's meaning, from 1.
     pub revision: i64,
     /// Stop reading, keep everything.
@@ -132,6 +136,8 @@ pub struct SourcePlan {
     pub subject: String,
     /// Compatibility level of the subject.
     pub compatibility: Compatibility,
+    /// When the schema is registered.
+    pub register: Register,
     /// Transaction isolation of the reader.
     pub isolation: Isolation,
     /// What to do when needed records are gone from the topic.

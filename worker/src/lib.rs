@@ -3,6 +3,7 @@
 //! [`Worker::start`] starts everything in this process; the semantics are `stream_core`'s, this crate is the plumbing
 //! around it: Kafka in and out, decoding, files, HTTP.
 
+pub mod agree;
 pub mod arrow_stream;
 pub mod bounded;
 pub mod checkpoint;

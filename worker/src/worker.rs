@@ -57,6 +57,9 @@ pub struct Config {
     pub checkpoint_interval: Duration,
     /// For a bounded run: the end offset of each source partition.
     pub ends: Option<BTreeMap<i32, i64>>,
+    /// Whether a bounded run leaves the windows open that are open at its end, so that the next one goes on with them. Otherwise it
+    /// closes them for good: what comes later for them is late.
+    pub leaves_open: bool,
     /// What the pipeline was before.
     pub epochs: Epochs,
     /// Where HTTP listens, if it does.
@@ -75,7 +78,7 @@ impl Config {
         let lanes = plan.workers.lanes.map_or(processors, |lanes| lanes as usize);
         let lanes = lanes.clamp(1, plan.source.partitions.max(1) as usize);
         Self {
-            group: plan.name.clone(),
+            group: plan.group.clone(),
             plan,
             name: name.into(),
             static_member: false,
@@ -86,6 +89,7 @@ impl Config {
             checkpoints: None,
             checkpoint_interval: Duration::from_secs(10),
             ends: None,
+            leaves_open: false,
             epochs: Epochs::default(),
             http: None,
             schemas: None,
@@ -258,6 +262,7 @@ impl Tasks {
                 checkpoint_interval: config.checkpoint_interval,
                 lanes: config.lanes.max(1),
                 ends: config.ends.clone(),
+                leaves_open: config.leaves_open,
             },
             plan: plan.clone(),
             program,

@@ -1,12 +1,13 @@
 //! Flags of `sluice dev`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::generate::Shape;
 
 /// Flags of `sluice dev`.
 #[derive(Debug, Clone, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line, not a state")]
 pub struct DevArgs {
     /// The manifest; '-' is standard input
     pub file: PathBuf,
@@ -22,9 +23,13 @@ pub struct DevArgs {
     /// Most seconds to wait for Kafka and the registry to answer
     #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "kafka")]
     pub wait: u64,
-    /// Folder for the tables, instead of the manifest's sink
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    pub data: PathBuf,
+    /// Read on as the pipeline itself: its consumer group, partials and dead letters, instead of ones of your own; refused while the
+    /// group has members
+    #[arg(long, requires = "kafka", requires = "data")]
+    pub take_over: bool,
+    /// Folder for the tables, instead of the manifest's sink [default: data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// First remove what earlier runs of this pipeline left in that folder; not with a real Kafka, whose log goes on
     #[arg(long, conflicts_with = "kafka")]
     pub fresh: bool,
@@ -34,9 +39,12 @@ pub struct DevArgs {
     /// Most records of one fetch
     #[arg(long, value_name = "N", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub fetch_records: u32,
-    /// Read to the end of the log as it is at the start, close all windows, sum up, exit
+    /// Read to the end of the log as it is at the start, close all windows for good, sum up, exit; with --take-over they are left open
     #[arg(long)]
     pub bounded: bool,
+    /// Let a bounded run leave the windows open that are open at its end, so that the next one goes on with them
+    #[arg(long, requires = "bounded", conflicts_with = "generate")]
+    pub leave_open: bool,
     /// Lines instead of the live view
     #[arg(long)]
     pub plain: bool,
@@ -55,4 +63,21 @@ pub struct DevArgs {
     /// The shape of the generated events.
     #[command(flatten)]
     pub shape: Shape,
+}
+
+impl DevArgs {
+    /// The folder for the tables.
+    pub fn data(&self) -> &Path {
+        self.data.as_deref().unwrap_or_else(|| Path::new("data"))
+    }
+
+    /// Whether a bounded run leaves windows open. Those of the pipeline itself are never closed for it.
+    pub fn leaves_open(&self) -> bool {
+        self.leave_open || self.take_over
+    }
+
+    /// Whether the run has a group and topics of its own on a Kafka that others use.
+    pub fn keeps_apart(&self) -> bool {
+        self.kafka.is_some() && !self.take_over
+    }
 }

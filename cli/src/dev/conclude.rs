@@ -40,8 +40,21 @@ pub struct Run<'a> {
     pub was_empty: bool,
     /// How long it took.
     pub effort: Effort,
+    /// What becomes of its windows.
+    pub again: Again,
     /// What did not fit its column, in words.
     pub overflows: Vec<String>,
+}
+
+/// What a later run on the same log makes of the windows of this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// There is nothing to say.
+    Nothing,
+    /// They were closed for good.
+    Closed,
+    /// Those that were open stay open.
+    LeftOpen,
 }
 
 impl Run<'_> {
@@ -54,6 +67,9 @@ impl Run<'_> {
             Ok(store) => store,
             Err(StoreError::Empty(_)) => {
                 writeln!(out, "no tables: nothing was published")?;
+                if self.again == Again::LeftOpen {
+                    writeln!(out, "windows that are open stay open: the next run goes on with them")?;
+                }
                 return Ok(self.ends.is_none_or(|ends| ends.values().all(|end| *end == 0)));
             }
             Err(error) => return Err(error.into()),
@@ -70,6 +86,17 @@ impl Run<'_> {
         let open = self.effort.records.saturating_sub(summary.total().counts.consumed);
         if self.ends.is_none() && open > 0 {
             writeln!(out, "{} more records are in batches that are still open\n", grouped(open))?;
+        }
+        let late = summary.total().counts.late;
+        match self.again {
+            Again::LeftOpen => writeln!(out, "windows that are open stay open: the next run goes on with them\n")?,
+            Again::Closed if late > 0 => writeln!(
+                out,
+                "{} records were late: a bounded run closes every window for good, for later runs too; --leave-open leaves \
+                 them open\n",
+                grouped(late)
+            )?,
+            _ => {}
         }
         let mut equal = true;
         if let Some(truth) = &self.truth {

@@ -12,7 +12,8 @@ use thiserror::Error;
 use super::DevArgs;
 use super::summary_truth::windows_of;
 use crate::generate::{
-    Options, OptionsError, RegisterError, SendError, Target, Truth, WriteTruthError, progress_bar, register, send,
+    Options, OptionsError, RegisterError, SALES_EVENT_AVSC, SendError, Target, Truth, WriteTruthError, progress_bar,
+    register, send,
 };
 
 /// Why there are no sample events.
@@ -21,6 +22,20 @@ pub enum GenerateError {
     /// The flags.
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// The manifest reads other events.
+    #[error(
+        "--generate makes sample events of the schema '{sample}' (the one of examples/revenue-5m.yaml), which the schema of this \
+         manifest cannot read {reason}; produce events of your own to topic '{topic}' (with --kafka and --registry), and leave \
+         --generate out"
+    )]
+    OtherSchema {
+        /// The sample record's name.
+        sample: &'static str,
+        /// Why not.
+        reason: String,
+        /// The source topic.
+        topic: String,
+    },
     /// The sample schema.
     #[error(transparent)]
     Register(#[from] RegisterError),
@@ -44,6 +59,21 @@ pub struct Generated {
     sending: Option<JoinHandle<Result<Truth, SendError>>>,
     truth: Option<Truth>,
     folder: Option<PathBuf>,
+}
+
+/// Whether the pipeline can read the sample events, so that generating them makes sense.
+///
+/// # Errors
+/// It cannot.
+pub fn expect_readable(args: &DevArgs, plan: &Plan) -> Result<(), GenerateError> {
+    if args.generate.is_none() {
+        return Ok(());
+    }
+    plan.can_read_named(SALES_EVENT_AVSC).map_err(|reason| GenerateError::OtherSchema {
+        sample: "SalesEvent",
+        reason,
+        topic: plan.source.topic.clone(),
+    })
 }
 
 impl Generated {

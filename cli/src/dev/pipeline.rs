@@ -1,7 +1,7 @@
 //! The manifest as a laptop runs it: the same pipeline, other addresses.
 //!
-//! Keeps true: only addresses, security, the sink's folder, copies of topics and the number of workers are replaced;
-//! nothing that decides a verdict or a number.
+//! Keeps true: only addresses, security, the sink's folder, copies of topics, the number of workers and, on a Kafka that others use,
+//! the group and the names of the topics that it writes to are replaced; nothing that decides a verdict or a number.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use schemas::spec::{AnalyticsPipeline, Management};
 use thiserror::Error;
 
 use super::DevArgs;
+use super::shared::{keep_apart, user};
 use crate::manifest::{Document, Pipeline};
 use crate::validate::Checked;
 
@@ -88,11 +89,12 @@ pub fn localise(
     data: &Path,
 ) -> Result<Arc<Plan>, ChooseError> {
     let spec = &mut manifest.spec;
+    let registry = Registry::of(at.registry);
     at.kafka.clone_into(&mut spec.kafka.bootstrap_servers);
-    at.registry.clone_into(&mut spec.schema_registry.url);
+    registry.address.clone_into(&mut spec.schema_registry.url);
     spec.kafka.security = None;
     spec.schema_registry.credentials_secret_ref = None;
-    spec.sink.path = format!("file://{}", data.display());
+    "file:///data".clone_into(&mut spec.sink.path);
     spec.workers.replicas = args.workers;
     if at.embedded {
         spec.source.topic.replication_factor = None;
@@ -103,5 +105,43 @@ pub fn localise(
             dead_letter.topic.management = Management::Managed;
         }
     }
-    Plan::compile(&manifest).map(Arc::new).map_err(ChooseError::Compile)
+    let mut plan = Plan::compile(&manifest).map_err(ChooseError::Compile)?;
+    // Any folder of this machine, whether or not a manifest could name it.
+    plan.sink.folder = data.display().to_string();
+    plan.registry_url = registry.full();
+    if args.keeps_apart() {
+        keep_apart(&mut plan, &user());
+    }
+    Ok(Arc::new(plan))
+}
+
+/// A registry's address as a flag gives it, where user and password may stand in it: a laptop has no secrets to name.
+pub struct Registry<'a> {
+    user: Option<&'a str>,
+    /// The address without them, as a manifest has it.
+    pub address: String,
+}
+
+impl<'a> Registry<'a> {
+    /// Takes the address apart.
+    pub fn of(flag: &'a str) -> Self {
+        let parts = flag.split_once("://").and_then(|(scheme, rest)| {
+            let authority = rest.split(['/', '?', '#']).next()?;
+            let (user, _) = authority.rsplit_once('@')?;
+            Some((user, format!("{scheme}://{}", &rest[user.len() + 1..])))
+        });
+        match parts {
+            Some((user, address)) => Self { user: Some(user), address },
+            None => Self { user: None, address: flag.to_owned() },
+        }
+    }
+
+    /// The address with user and password, without a slash at its end.
+    pub fn full(&self) -> String {
+        let address = self.address.trim_end_matches('/');
+        match (self.user, address.split_once("://")) {
+            (Some(user), Some((scheme, rest))) => format!("{scheme}://{user}@{rest}"),
+            _ => address.to_owned(),
+        }
+    }
 }

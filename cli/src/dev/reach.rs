@@ -36,15 +36,15 @@ pub fn broker(bootstrap: &str, client: &ClientConfig, wait: Duration) -> Result<
     until(&format!("the broker at '{bootstrap}'"), wait, ask)
 }
 
-/// Waits until something at the registry's address answers, at most for `wait`.
+/// Waits until something at the registry's address answers, at most for `wait`; it is shown as `shown`.
 ///
 /// # Errors
 /// Nothing does: why the last question failed.
-pub fn registry(url: &str, wait: Duration) -> Result<(), String> {
+pub fn registry(url: &str, shown: &str, wait: Duration) -> Result<(), String> {
     let client = reqwest::blocking::Client::builder().timeout(ASK).build();
     let client = client.map_err(|error| innermost(&error))?;
     let ask = || client.get(format!("{url}/subjects")).send().map(drop).map_err(|error| innermost(&error));
-    until(&format!("the schema registry at '{url}'"), wait, ask)
+    until(&format!("the schema registry at '{shown}'"), wait, ask)
 }
 
 /// Asks until there is an answer; the last error after `wait`.

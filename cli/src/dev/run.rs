@@ -15,10 +15,10 @@ use thiserror::Error;
 use worker::{Config, Worker, WorkerError};
 
 use super::DevArgs;
-use super::conclude::{ConcludeError, Run};
+use super::conclude::{Again, ConcludeError, Run};
 use super::figures::cpu_time;
-use super::generated::{GenerateError, Generated};
-use super::pipeline::{ChooseError, choose, localise};
+use super::generated::{GenerateError, Generated, expect_readable};
+use super::pipeline::{ChooseError, Registry, choose, localise};
 use super::screen::Screen;
 use super::servers::{PrepareError, Servers, offsets};
 use super::store_folder::{self, FolderError};
@@ -81,7 +81,8 @@ pub fn run(args: &DevArgs, out: &mut dyn Write) -> Result<ExitCode, DevError> {
     let servers = Servers::start(args, &data)?;
     let at = servers.addresses();
     let plan = localise(manifest.clone(), args, at, &data)?;
-    servers.prepare(&plan, Duration::from_secs(args.wait))?;
+    expect_readable(args, &plan)?;
+    servers.prepare(&plan, Duration::from_secs(args.wait), args.take_over)?;
     let was_empty = offsets(&plan)?.values().all(|(start, end)| start == end);
     let mut generated = Generated::start(args, &plan, &manifest)?;
     if args.bounded {
@@ -91,21 +92,59 @@ pub fn run(args: &DevArgs, out: &mut dyn Write) -> Result<ExitCode, DevError> {
         || Ok::<_, PrepareError>(offsets(&plan)?.into_iter().map(|(partition, (_, end))| (partition, end)).collect());
     let ends: Option<BTreeMap<i32, i64>> = args.bounded.then(ends).transpose()?;
     if !panel {
-        eprintln!("pipeline '{}': Kafka at {}, schema registry at {}", plan.name, at.kafka, at.registry);
+        let registry = Registry::of(at.registry).address;
+        eprintln!("pipeline '{}': Kafka at {}, schema registry at {registry}", plan.name, at.kafka);
+    }
+    if args.kafka.is_some() {
+        for line in shared_words(args, &plan) {
+            eprintln!("{line}");
+        }
     }
     let (over, effort, overflows) = work(args, &plan, ends.as_ref(), panel, || Ok(generated.poll()?))?;
     if over == Over::Ended {
         return Err(DevError::WorkerEnded);
     }
     // Only a run that has read everything can be held against the log's ends and the truth.
-    let ends = ends.filter(|_| over == Over::Finished);
+    let ends = ends.filter(|_| over == Over::Finished && !args.leaves_open());
     let truth = generated.into_truth().filter(|_| over == Over::Finished);
-    let run = Run { plan: &plan, data: &args.data, ends: ends.as_ref(), truth, was_empty, effort, overflows };
+    let ends = ends.as_ref();
+    let again = again(args);
+    let run = Run { plan: &plan, data: args.data(), ends, truth, was_empty, effort, overflows, again };
     let right = run.conclude(out)? && (over == Over::Finished || !args.bounded);
     if let Over::Stuck(stuck) = &over {
         write!(out, "{}", summary_text::stuck(stuck)).map_err(ConcludeError::from)?;
     }
     Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a run on a Kafka that others use is told to begin with.
+fn shared_words(args: &DevArgs, plan: &Plan) -> Vec<String> {
+    let group = &plan.group;
+    let mut words = if args.take_over {
+        vec![format!("reads on as the pipeline itself, in its consumer group '{group}'")]
+    } else {
+        vec![format!(
+            "consumer group, partials and dead letters of its own: '{group}'; other verbs see them with --dev"
+        )]
+    };
+    if args.bounded && args.leaves_open() {
+        words.push("windows that are open at the end stay open for the next run".to_owned());
+    } else if args.bounded {
+        words.push(format!(
+            "at the end every window is closed for good: what comes for them later is late in '{group}'; --leave-open leaves them \
+             open for the next run"
+        ));
+    }
+    words
+}
+
+/// What the next run on the same log will make of windows that this one met.
+fn again(args: &DevArgs) -> Again {
+    match (args.bounded, args.leaves_open(), args.kafka.is_some()) {
+        (true, true, _) => Again::LeftOpen,
+        (true, false, true) => Again::Closed,
+        _ => Again::Nothing,
+    }
 }
 
 /// Starts the workers, watches them until the run is over, and stops them.
@@ -157,6 +196,7 @@ fn start(args: &DevArgs, plan: &Arc<Plan>, ends: Option<&BTreeMap<i32, i64>>) ->
         publishes: number == 0,
         fetch_records: args.fetch_records as usize,
         ends: ends.cloned(),
+        leaves_open: args.leaves_open(),
         http: args.http.filter(|_| number == 0),
         ..Config::new(plan.clone(), format!("dev-{number}"))
     });

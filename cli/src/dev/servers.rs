@@ -8,16 +8,18 @@ use plan::{Plan, TopicPlan};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use serde_json::json;
 use thiserror::Error;
-use worker::registry::innermost;
+use worker::agree::{Disagreement, disagreement};
 
 use super::DevArgs;
 use super::broker::{Broker, BrokerError};
 use super::pipeline::Addresses;
 use super::reach;
 use super::registry::{Registry, RegistryError};
+use super::shared::{Busy, busy};
+use super::subject::{self, UnfitSubject};
 
 /// Longest wait for one answer.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -50,6 +52,12 @@ pub enum PrepareError {
     /// A client needs threads and sockets.
     #[error("cannot start a client: {0}")]
     StartClient(std::io::Error),
+    /// Topic and manifest disagree.
+    #[error(transparent)]
+    Disagree(#[from] Disagreement),
+    /// Others read in the run's group.
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// The topic is not there.
     #[error("there is no topic '{0}'")]
     NoTopic(String),
@@ -61,6 +69,9 @@ pub enum PrepareError {
         /// Why.
         message: String,
     },
+    /// The registry's subject does not fit.
+    #[error(transparent)]
+    Subject(#[from] UnfitSubject),
     /// The registry does not take the schema.
     #[error("the schema registry refused the schema of subject '{subject}' with status {status}: {body}")]
     Register {
@@ -102,15 +113,27 @@ impl Servers {
     ///
     /// # Errors
     /// A server does not answer within `wait`, or refuses.
-    pub fn prepare(&self, plan: &Plan, wait: Duration) -> Result<(), PrepareError> {
+    pub fn prepare(&self, plan: &Plan, wait: Duration, take_over: bool) -> Result<(), PrepareError> {
         if self.embedded.is_none() {
             let (bootstrap, url) = (&plan.kafka.bootstrap, &plan.registry_url);
             reach::broker(bootstrap, &client(plan), wait)
                 .map_err(|message| PrepareError::ReachKafka { bootstrap: bootstrap.clone(), message })?;
-            reach::registry(url, wait).map_err(|message| PrepareError::ReachRegistry { url: url.clone(), message })?;
+            let shown = super::pipeline::Registry::of(url).address;
+            reach::registry(url, &shown, wait)
+                .map_err(|message| PrepareError::ReachRegistry { url: shown.clone(), message })?;
         }
         make_topics(plan)?;
-        register(plan, self.embedded.is_some())
+        let unreachable = unreachable(plan);
+        let asker: BaseConsumer = client(plan).create().map_err(unreachable)?;
+        if let Some(disagreement) = disagreement(plan, &asker, TIMEOUT).map_err(unreachable)? {
+            return Err(disagreement.into());
+        }
+        if self.embedded.is_none()
+            && let Some(busy) = busy(plan, take_over).map_err(unreachable)?
+        {
+            return Err(busy.into());
+        }
+        subject::prepare(plan, self.embedded.is_some())
     }
 }
 
@@ -162,46 +185,4 @@ pub fn offsets(plan: &Plan) -> Result<BTreeMap<i32, (i64, i64)>, PrepareError> {
     let partitions = partitions.filter(|count| *count > 0).ok_or_else(|| PrepareError::NoTopic(topic.clone()))?;
     let of = |partition| Ok((partition, client.fetch_watermarks(topic, partition, TIMEOUT).map_err(unreachable)?));
     (0..partitions as i32).map(of).collect()
-}
-
-/// Registers the pipeline's schema. The compatibility level is set in an embedded registry only: a shared one belongs to
-/// others as well.
-fn register(plan: &Plan, embedded: bool) -> Result<(), PrepareError> {
-    let client = reqwest::blocking::Client::new();
-    let subject = &plan.source.subject;
-    if embedded {
-        let level = compatibility(plan.source.compatibility);
-        let url = format!("{}/config/{subject}", plan.registry_url);
-        ask(client.put(url), &json!({"compatibility": level}), plan)?;
-    }
-    let url = format!("{}/subjects/{subject}/versions", plan.registry_url);
-    ask(client.post(url), &json!({"schema": plan.full_schema}), plan)
-}
-
-fn ask(request: reqwest::blocking::RequestBuilder, body: &serde_json::Value, plan: &Plan) -> Result<(), PrepareError> {
-    let request = request.header("Content-Type", "application/vnd.schemaregistry.v1+json").body(body.to_string());
-    let unreachable = |error: reqwest::Error| PrepareError::ReachRegistry {
-        url: plan.registry_url.clone(),
-        message: innermost(&error),
-    };
-    let answer = request.send().map_err(unreachable)?;
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(());
-    }
-    let (subject, body) = (plan.source.subject.clone(), answer.text().unwrap_or_default());
-    Err(PrepareError::Register { subject, status: status.as_u16(), body })
-}
-
-/// Confluent's name of a level.
-fn compatibility(level: plan::Compatibility) -> &'static str {
-    match level {
-        plan::Compatibility::None => "NONE",
-        plan::Compatibility::Backward => "BACKWARD",
-        plan::Compatibility::BackwardTransitive => "BACKWARD_TRANSITIVE",
-        plan::Compatibility::Forward => "FORWARD",
-        plan::Compatibility::ForwardTransitive => "FORWARD_TRANSITIVE",
-        plan::Compatibility::Full => "FULL",
-        plan::Compatibility::FullTransitive => "FULL_TRANSITIVE",
-    }
 }

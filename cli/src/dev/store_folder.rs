@@ -44,8 +44,8 @@ pub enum FolderError {
 /// # Errors
 /// It cannot be made, or holds tables of an earlier run.
 pub fn prepare(args: &DevArgs, pipeline: &str) -> Result<PathBuf, FolderError> {
-    let named = || args.data.display().to_string();
-    let made = std::path::absolute(&args.data).and_then(|data| std::fs::create_dir_all(&data).map(|()| data));
+    let named = || args.data().display().to_string();
+    let made = std::path::absolute(args.data()).and_then(|data| std::fs::create_dir_all(&data).map(|()| data));
     let data = made.map_err(|source| FolderError::Make { folder: named(), source })?;
     for kind in ["gold", "dq"] {
         let old = data.join(kind).join(pipeline);

@@ -76,7 +76,7 @@ pub fn sent_back(plan: &Plan, letters: &[&Letter]) -> Result<BTreeSet<String>, S
 /// # Errors
 /// Kafka or the registry does not answer.
 pub fn dry_run(plan: &Arc<Plan>, letters: &[&Letter]) -> Result<Findings, ReplayError> {
-    let watermarks = watermarks(plan).map_err(|source| ReplayError::Progress { group: plan.name.clone(), source })?;
+    let watermarks = watermarks(plan).map_err(|source| ReplayError::Progress { group: plan.group.clone(), source })?;
     let schemas = Arc::new(SchemaCache::new(&plan.registry_url));
     let mut findings = Findings::default();
     let mut partitions: BTreeMap<i32, Vec<_>> = BTreeMap::new();
@@ -98,7 +98,7 @@ pub fn dry_run(plan: &Arc<Plan>, letters: &[&Letter]) -> Result<Findings, Replay
 
 /// The committed watermark of each partition, as far as there is one.
 fn watermarks(plan: &Plan) -> Result<BTreeMap<i32, i64>, KafkaError> {
-    let asker: BaseConsumer = client(plan).set("group.id", &plan.name).create()?;
+    let asker: BaseConsumer = client(plan).set("group.id", &plan.group).create()?;
     let mut wanted = TopicPartitionList::new();
     wanted.add_partition_range(&plan.source.topic, 0, plan.source.partitions as i32 - 1);
     let committed = asker.committed_offsets(wanted, ASK)?;

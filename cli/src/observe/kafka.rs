@@ -6,6 +6,7 @@ use plan::Plan;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
+use worker::agree::{self, Disagreement, count};
 use worker::client::{client, publish_group};
 use worker::progress::{Standing, published_until, standing};
 use worker::source::committed_of;
@@ -17,7 +18,7 @@ type Commits = BTreeMap<i32, (i64, String)>;
 
 /// The source partitions.
 pub(super) fn partitions(plan: &Plan) -> Result<Vec<PartitionView>, KafkaError> {
-    let asker: BaseConsumer = client(plan).set("group.id", &plan.name).create()?;
+    let asker: BaseConsumer = client(plan).set("group.id", &plan.group).create()?;
     let commits = commits(&asker, &plan.source.topic, plan.source.partitions)?;
     let owners = members::owners(&asker, plan);
     let view = |partition: i32| {
@@ -29,15 +30,36 @@ pub(super) fn partitions(plan: &Plan) -> Result<Vec<PartitionView>, KafkaError> 
         let Standing { watermark, sealed, latest, idle, losses } =
             standing(plan, *position, metadata).unwrap_or_default();
         let (position, end) = (*position, end.max(*position));
-        let (begun, open) = (true, None);
-        Ok(PartitionView { partition, owner, position, begun, end, watermark, sealed, latest, idle, open, losses })
+        let (begun, open, still) = (true, None, false);
+        Ok(PartitionView {
+            partition,
+            owner,
+            position,
+            begun,
+            end,
+            watermark,
+            sealed,
+            latest,
+            idle,
+            open,
+            still,
+            losses,
+        })
     };
-    (0..plan.source.partitions as i32).map(view).collect()
+    // Those that the manifest says and the topic lacks are told of by themselves.
+    let found = count(&asker, &plan.source.topic, ASK)?.unwrap_or(plan.source.partitions);
+    (0..plan.source.partitions.min(found) as i32).map(view).collect()
+}
+
+/// Whether the topics have as many partitions as the manifest says.
+pub(super) fn disagreement(plan: &Plan) -> Result<Option<Disagreement>, KafkaError> {
+    let asker: BaseConsumer = client(plan).create()?;
+    agree::disagreement(plan, &asker, ASK)
 }
 
 /// The partitions of the partials topic.
 pub(super) fn outputs(plan: &Plan) -> Result<Vec<OutputView>, KafkaError> {
-    let asker: BaseConsumer = client(plan).set("group.id", publish_group(&plan.name)).create()?;
+    let asker: BaseConsumer = client(plan).set("group.id", publish_group(&plan.group)).create()?;
     let commits = commits(&asker, &plan.partials_topic, plan.partials_partitions)?;
     let view = |output: i32| {
         let (low, end) = asker.fetch_watermarks(&plan.partials_topic, output, ASK)?;

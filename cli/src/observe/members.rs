@@ -13,7 +13,7 @@ use super::ASK;
 
 /// The member that has each partition of the source topic.
 pub(super) fn owners(asker: &BaseConsumer, plan: &Plan) -> BTreeMap<i32, String> {
-    let Ok(groups) = asker.fetch_group_list(Some(&plan.name), ASK) else { return BTreeMap::new() };
+    let Ok(groups) = asker.fetch_group_list(Some(&plan.group), ASK) else { return BTreeMap::new() };
     let members = groups.groups().iter().flat_map(GroupInfo::members);
     members
         .flat_map(|member| {

@@ -8,7 +8,8 @@ mod members;
 mod quality;
 mod workers;
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use plan::Plan;
 use rdkafka::error::KafkaError;
@@ -65,6 +66,9 @@ pub struct PartitionView {
     pub idle: bool,
     /// Windows that are open here, by start; known from its worker alone.
     pub open: Option<Vec<i64>>,
+    /// Whether its position has not moved while there were records to read and somebody watched (see [`look_again`]).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub still: bool,
     /// What its log had lost when it was needed, the oldest first; the pipeline went on without (`source.onDataLoss: Continue`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<LossReport>,
@@ -121,6 +125,9 @@ pub struct View {
     pub workers: Vec<WorkerReport>,
     /// The workers that do not, with the reason.
     pub silent: Vec<String>,
+    /// Topic and manifest disagree about partitions, in words for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disagreement: Option<String>,
 }
 
 /// Looks at the pipeline of `plan`.
@@ -129,6 +136,7 @@ pub struct View {
 /// Kafka does not answer.
 pub fn observe(plan: &Plan, args: &WorkerArgs) -> Result<View, ObserveError> {
     let failed = |source| ObserveError::Ask { pipeline: plan.name.clone(), source };
+    let disagreement = kafka::disagreement(plan).map_err(failed)?;
     let mut partitions = kafka::partitions(plan).map_err(failed)?;
     let outputs = kafka::outputs(plan).map_err(failed)?;
     let (workers, silent) = args.ask()?;
@@ -144,5 +152,41 @@ pub fn observe(plan: &Plan, args: &WorkerArgs) -> Result<View, ObserveError> {
         Some(quality) => Some(quality),
         None => quality::of_reports(plan)?,
     };
-    Ok(View { pipeline: plan.name.clone(), partitions, outputs, quality, workers, silent })
+    let disagreement = disagreement.map(|disagreement| disagreement.to_string());
+    Ok(View { pipeline: plan.name.clone(), partitions, outputs, quality, workers, silent, disagreement })
+}
+
+/// For how long partitions are watched: workers commit more often.
+pub const LOOKED_FOR: Duration = Duration::from_secs(6);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Where no worker says how it is: watches the partitions that have something to read until each of them has moved, or
+/// [`LOOKED_FOR`] is over, and marks those that have not.
+///
+/// # Errors
+/// Kafka does not answer.
+pub fn look_again(plan: &Plan, view: &mut View) -> Result<(), ObserveError> {
+    if !view.workers.is_empty() {
+        return Ok(());
+    }
+    let mut waiting: BTreeMap<i32, i64> =
+        view.partitions.iter().filter(|it| it.lag() > 0).map(|it| (it.partition, it.position)).collect();
+    let begun = Instant::now();
+    while !waiting.is_empty() && begun.elapsed() < LOOKED_FOR {
+        std::thread::sleep(PAUSE);
+        let failed = |source| ObserveError::Ask { pipeline: plan.name.clone(), source };
+        for seen in kafka::partitions(plan).map_err(failed)? {
+            if waiting.get(&seen.partition).is_some_and(|position| seen.position != *position) {
+                waiting.remove(&seen.partition);
+                if let Some(known) = view.partitions.iter_mut().find(|known| known.partition == seen.partition) {
+                    *known = seen;
+                }
+            }
+        }
+    }
+    for partition in &mut view.partitions {
+        partition.still = waiting.contains_key(&partition.partition);
+    }
+    Ok(())
 }

@@ -80,7 +80,7 @@ impl KnownFacts {
 
 /// Reads all of it.
 pub(super) fn read(plan: &Plan) -> Result<KnownFacts, KnownError> {
-    let group = publish_group(&plan.name);
+    let group = publish_group(&plan.group);
     let published_until = published(plan, &group).map_err(|source| KnownError::Progress { group, source })?;
     let stretch = Stretch::open(plan, &plan.partials_topic, None)?;
     // Every output is told of every seal.

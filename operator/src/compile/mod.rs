@@ -89,7 +89,7 @@ impl Compiler {
         let mut remembered = remembered();
         let size = match &verdict {
             // The schema is what can be large.
-            Ok(outline) => 4_096 + outline.full_schema.len(),
+            Ok(outline) => 4_096 + outline.full_schema.len() + outline.reader_schema.len(),
             Err(words) => words.len(),
         };
         if remembered.bytes + size > MOST_REMEMBERED {

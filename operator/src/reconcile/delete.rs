@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use schemas::spec::DeletionPolicy;
+use schemas::spec::{DeletionPolicy, Register};
 use schemas::status::EventReason;
 
 use super::observe::Seen;
@@ -76,8 +76,8 @@ async fn remove<W: World>(world: &W, seen: &Seen, valid: Option<&Valid>) -> Resu
             left.push(format!("topic '{topic}': {error}"));
         }
     }
-    // The subject goes with the topic whose records it describes.
-    if created.contains(&valid.plan.source.topic) {
+    // The subject goes with the topic whose records it describes, unless it is never ours.
+    if created.contains(&valid.plan.source.topic) && valid.plan.source.register != Register::Never {
         let subject = &valid.plan.source.subject;
         let missing = || seen.secrets.missing_registry().unwrap_or_default().to_owned();
         let deleted = match &valid.registry {

@@ -182,6 +182,8 @@ impl fmt::Debug for RegistryAccess {
 /// A subject as it is, seen from one schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SubjectState {
+    /// The schema of the latest version, if the subject has one and does not hold the schema that it is seen from.
+    pub latest: Option<String>,
     /// The id of the schema, if the subject holds it.
     pub id: Option<u32>,
     /// The subject's own compatibility level, such as `BACKWARD`.

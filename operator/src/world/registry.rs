@@ -40,6 +40,11 @@ struct Found {
 }
 
 #[derive(Deserialize)]
+struct Version {
+    schema: String,
+}
+
+#[derive(Deserialize)]
 struct Level {
     #[serde(rename = "compatibilityLevel")]
     level: String,
@@ -157,7 +162,13 @@ impl Registry for ConfluentRegistry {
         let body = json!({ "schema": schema });
         let id = found(self.ask::<Found>(access, Method::POST, &["subjects", subject], Some(body)).await)?;
         let level = found(self.ask::<Level>(access, Method::GET, &["config", subject], None).await)?;
-        Ok(SubjectState { id: id.map(|found| found.id), level: level.map(|found| found.level) })
+        let latest = if id.is_none() {
+            let path = ["subjects", subject, "versions", "latest"];
+            found(self.ask::<Version>(access, Method::GET, &path, None).await)?.map(|version| version.schema)
+        } else {
+            None
+        };
+        Ok(SubjectState { latest, id: id.map(|found| found.id), level: level.map(|found| found.level) })
     }
 
     async fn probe(&self, access: &RegistryAccess, subject: &str, schema: &str) -> Result<Vec<String>, RegistryError> {

@@ -27,8 +27,8 @@ pub use pod::{LABEL_KEY, PodTemplate, TaintEffect, Toleration, TolerationOperato
 pub use quality::{Batch, OnCritical, OnViolation, Quality, Reports, Rule, Samples, Threshold, Thresholds, Volume};
 pub use scalar::Scalar;
 pub use source::{
-    Compatibility, ConfigMapKeyRef, EARLIEST_ALLOWED, Isolation, NullValues, OnDataLoss, Source, SourceSchema,
-    TimeUnit, Watermark,
+    Compatibility, ConfigMapKeyRef, EARLIEST_ALLOWED, Isolation, NullValues, OnDataLoss, Register, Source,
+    SourceSchema, TimeUnit, Watermark,
 };
 pub use tuning::{PROPERTY_ALIASES, TUNABLE_PROPERTIES, Tunable, TunableValues};
 pub use workers::{Quantities, Resources, Storage, Workers};

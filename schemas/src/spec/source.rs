@@ -100,9 +100,13 @@ pub struct SourceSchema {
         rule("self.trim() != ''", "allowed is a subject of the registry, for example '<topic>-value'"),
     ]))]
     pub subject: String,
-    /// Compatibility level that is set on the subject.
+    /// Compatibility level that is set on the subject with the registration, and kept there while the subject holds the schema.
     #[serde(default)]
     pub compatibility: Compatibility,
+    /// Whether Sluice registers the schema. Producers with `use.latest.version` write by the subject's latest version, so a
+    /// reader schema must not become that by itself.
+    #[serde(default)]
+    pub register: Register,
     /// The Avro schema as JSON: a record.
     #[schemars(length(min = 1, max = 262_144))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,6 +126,19 @@ pub struct ConfigMapKeyRef {
     /// Key within it.
     #[schemars(length(min = 1, max = 253), regex(pattern = KEY_NAME))]
     pub key: String,
+}
+
+/// When the reader schema is registered in the subject.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Register {
+    /// Where the subject has no version. Where it has some, the reader schema must be able to read the latest, and the subject is
+    /// left as it is.
+    #[default]
+    IfEmpty,
+    /// Always, as a new version where the subject does not hold it.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// Compatibility level of a subject, as the registry defines it.

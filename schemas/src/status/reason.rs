@@ -126,6 +126,11 @@ words! {
         ///
         /// Nothing to do.
         SchemaRegistered,
+        /// The subject holds other versions, or none yet, and is left as it is: the schema is not one to register there. It can read
+        /// the latest version.
+        ///
+        /// Nothing to do. With `source.schema.register: Always` the schema is registered.
+        SchemaReadable,
         /// The schema breaks the subject's compatibility level; the registry refused it. Running workers are not
         /// touched.
         ///
@@ -347,6 +352,7 @@ impl Reason {
             | Self::BrokerAuthenticationFailed
             | Self::BrokerAuthorizationFailed => ConditionType::TopicsReady,
             Self::SchemaRegistered
+            | Self::SchemaReadable
             | Self::SchemaIncompatible
             | Self::SchemaRefused
             | Self::RegistryUnreachable

@@ -81,6 +81,7 @@ impl Process {
                 checkpoint_interval: Duration::from_millis(sim.cut),
                 lanes: 1,
                 ends: ends.clone(),
+                leaves_open: false,
             },
         };
         Self {

@@ -1,4 +1,5 @@
-//! The end of a bounded run: when all partitions are read, every window that is open anywhere is closed.
+//! The end of a bounded run: when all partitions are read, every window that is open anywhere is closed, unless the run is to
+//! leave them open.
 //!
 //! Each worker decides alone and alike, from the committed Progress of all partitions: the target is the end of the last
 //! window that holds a judged-valid record, a fact of the log and the end offsets.
@@ -38,6 +39,9 @@ impl Drain {
         let read = self.ends.iter().zip(&committed).all(|((_, end), committed)| committed.position().0 >= *end);
         if !read {
             return Step::Wait;
+        }
+        if shared.settings.leaves_open {
+            return Step::Done;
         }
         let latest = committed.iter().map(latest).max().unwrap_or(EventTime::NEVER);
         let before = shared.previous.as_ref().map_or(&shared.program, |previous| &previous.change.before);

@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use super::drain::{Drain, Step};
 use super::lane::{Command, LaneTask};
 use super::{IngestError, Shared};
+use crate::agree::Disagreement;
 use crate::source::{Consumer, Link, SourceError, SourceEvent};
 
 /// How long one turn waits for the group.
@@ -27,6 +28,8 @@ pub(crate) struct GroupTask {
     /// Set when every partition of a bounded run is drained and committed.
     drained: Arc<AtomicBool>,
     drain: Option<Drain>,
+    /// How many partitions the topic has, other than the pipeline has.
+    disagreement: Option<Disagreement>,
 }
 
 struct LaneHandle {
@@ -50,7 +53,7 @@ impl GroupTask {
         });
         let lanes = lanes.collect::<std::io::Result<Vec<_>>>()?;
         let drain = shared.settings.ends.clone().map(Drain::new);
-        Ok(Self { shared, consumer, events, lanes, drained, drain })
+        Ok(Self { shared, consumer, events, lanes, drained, drain, disagreement: None })
     }
 
     /// Serves the group until the worker is to stop, then lets the lanes cut and leaves.
@@ -63,11 +66,14 @@ impl GroupTask {
         }
         // Nobody answers revocations any more, and nobody needs to: the lanes have let go of everything.
         drop(self.events);
-        ended
+        match self.disagreement.filter(|_| self.drain.is_some()) {
+            Some(disagreement) => Err(disagreement.into()),
+            None => ended,
+        }
     }
 
     fn serve(&mut self) {
-        let (mut looked, mut asked) = (Instant::now(), Instant::now());
+        let (mut looked, mut asked) = (Instant::now(), None::<Instant>);
         while !self.shared.stop.is_requested() {
             match self.events.recv_timeout(TURN) {
                 Ok(event) => self.obey(event),
@@ -85,9 +91,14 @@ impl GroupTask {
                 self.look_at_drain();
                 looked = Instant::now();
             }
-            if asked.elapsed() >= ASK_ENDS {
+            if asked.is_none_or(|asked| asked.elapsed() >= ASK_ENDS) {
+                self.ask_partitions();
+                // A bounded run would wait for ever.
+                if self.disagreement.is_some() && self.drain.is_some() {
+                    return;
+                }
                 self.ask_ends();
-                asked = Instant::now();
+                asked = Some(Instant::now());
             }
         }
     }
@@ -121,6 +132,20 @@ impl GroupTask {
                 self.shared.status.trouble("group", "GroupFatal", message);
                 self.shared.stop.request();
             }
+        }
+    }
+
+    /// Tells a topic with another number of partitions than the pipeline has. More of them are what the operator is about to let join;
+    /// each of them is told of where it is refused.
+    fn ask_partitions(&mut self) {
+        let Ok(found) = self.consumer.partition_count(ASK_ENDS) else { return };
+        let known = self.shared.topology.partitions() as u32;
+        self.disagreement = Disagreement::of_source(&self.shared.plan, found, known);
+        match &self.disagreement {
+            Some(disagreement) if found < known => {
+                self.shared.status.trouble("partitions", "TopicDrift", disagreement.to_string());
+            }
+            _ => self.shared.status.recovered("partitions"),
         }
     }
 

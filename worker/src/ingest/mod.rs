@@ -142,6 +142,9 @@ pub enum IngestError {
         /// Its identity now.
         found: String,
     },
+    /// Topic and manifest disagree about partitions. The user must change one of them.
+    #[error(transparent)]
+    Disagree(#[from] crate::agree::Disagreement),
     /// The worker is to stop; nothing is lost.
     #[error("stopped")]
     Stopped,
@@ -192,6 +195,8 @@ pub struct Settings {
     pub lanes: usize,
     /// End offset of each partition, for a bounded run.
     pub ends: Option<BTreeMap<i32, i64>>,
+    /// Whether a bounded run leaves the windows open that are open at its end.
+    pub leaves_open: bool,
 }
 
 /// What all lanes of a worker share.

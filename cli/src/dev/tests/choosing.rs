@@ -57,6 +57,25 @@ fn only_addresses_change() {
 }
 
 #[test]
+fn a_laptop_keeps_apart_from_the_pipeline_on_a_kafka_that_others_use() {
+    let checked = Checked::new(Source::new("p.yaml", QUICKSTART));
+    let pipeline = choose(checked, None).expect("one pipeline");
+    let plan = |line: &[&str], embedded: bool| {
+        let at = Addresses { kafka: "127.0.0.1:1", registry: "http://me:p%40w@127.0.0.1:2/", embedded };
+        let line = [&["--kafka", "127.0.0.1:1", "--registry", "http://r", "--data", "d"], line].concat();
+        let line = if embedded { Vec::new() } else { line };
+        localise(pipeline.manifest.clone(), &args(&line), at, Path::new("/tmp/../t%20")).expect("fits")
+    };
+    let own = plan(&[], false);
+    assert!(own.group.starts_with("revenue-5m-dev-") && own.partials_topic.starts_with(&own.group));
+    assert_eq!(own.registry_url, "http://me:p%40w@127.0.0.1:2", "a laptop has no secrets to name");
+    assert_eq!(own.sink.folder, "/tmp/../t%20", "any folder that the shell can name");
+    let taken = plan(&["--take-over"], false);
+    assert_eq!((taken.group.as_str(), taken.partials_topic.as_str()), ("revenue-5m", "revenue-5m.partials.v1"));
+    assert_eq!(plan(&[], true).group, "revenue-5m", "an embedded broker is nobody else's");
+}
+
+#[test]
 fn tables_of_an_earlier_log_are_not_mixed_with_a_new_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");

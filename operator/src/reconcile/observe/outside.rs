@@ -4,6 +4,7 @@
 //! when that is due, or when a worker is in trouble; reports are read at every look.
 
 use futures::stream::{self, StreamExt as _};
+use plan::{Outline, Register};
 use schemas::report::WorkerReport;
 
 use super::{Pod, Secrets, Seen};
@@ -39,8 +40,15 @@ pub struct LastLook {
 
 /// How Kafka is reached, and the topics' names.
 type TopicsQuestion = (KafkaAccess, Vec<String>);
-/// How the registry is reached, the subject's name, and the schema.
-type SubjectQuestion = (RegistryAccess, String, String);
+/// How the registry is reached, and what the plan says of the subject.
+#[derive(Debug, Clone, PartialEq)]
+struct SubjectQuestion {
+    access: RegistryAccess,
+    name: String,
+    register: Register,
+    schema: String,
+    reader_schema: String,
+}
 
 #[derive(Debug, Clone)]
 struct Look<Q, A> {
@@ -105,18 +113,38 @@ async fn subject<W: World>(
     since: i64,
 ) -> Option<Result<Subject, RegistryError>> {
     let plan = &valid?.plan;
-    let question = (valid?.registry.clone()?, plan.source.subject.clone(), plan.full_schema.clone());
+    let question = SubjectQuestion {
+        access: valid?.registry.clone()?,
+        name: plan.source.subject.clone(),
+        register: plan.source.register,
+        schema: plan.full_schema.clone(),
+        reader_schema: plan.reader_schema.clone(),
+    };
     if let Some(answer) = Look::answer(last.as_ref(), &question, since) {
         return Some(Ok(answer));
     }
-    let answer = ask_subject(world, &question).await;
+    let answer = ask_subject(world, &question, plan).await;
     *last = answer.clone().ok().map(|answer| Look { at: world.now(), question, answer });
     Some(answer)
 }
 
-async fn ask_subject<W: World>(world: &W, (access, name, schema): &SubjectQuestion) -> Result<Subject, RegistryError> {
+/// A schema that is to be registered must fit what the subject holds by the registry's word; one that only reads must be able to
+/// read the subject's latest version.
+async fn ask_subject<W: World>(
+    world: &W,
+    question: &SubjectQuestion,
+    plan: &Outline,
+) -> Result<Subject, RegistryError> {
+    let SubjectQuestion { access, name, schema, .. } = question;
     let state = world.subject(access, name, schema).await?;
-    let problems = if state.id.is_some() { Vec::new() } else { world.probe(access, name, schema).await? };
+    let problems = match (&state.id, &state.latest) {
+        (Some(_), _) => Vec::new(),
+        (None, Some(latest)) if question.register != Register::Always => {
+            let unread = |why| format!("the schema cannot read the latest version of subject '{name}' {why}");
+            plan.can_read(latest).err().map(unread).into_iter().collect()
+        }
+        _ => world.probe(access, name, schema).await?,
+    };
     Ok(Subject { state, problems })
 }
 

@@ -8,7 +8,7 @@ mod topics;
 
 use schemas::epochs::Epochs;
 use schemas::report::WorkerReport;
-use schemas::spec::Compatibility;
+use schemas::spec::{Compatibility, Register};
 use schemas::status::Reason;
 
 use super::observe::{Outside, Pod, Seen};
@@ -202,10 +202,17 @@ fn may_grow(config: &Config, name: &str, facts: &Facts<'_>) -> Result<(), String
 
 fn subject_steps(valid: &Valid, outside: &Outside) -> SubjectSteps {
     let Some(Ok(subject)) = &outside.subject else { return SubjectSteps::default() };
-    let level = level(valid.plan.source.compatibility);
+    let (level, state) = (level(valid.plan.source.compatibility), &subject.state);
+    let is_empty = state.id.is_none() && state.latest.is_none();
+    // A subject that holds other versions only is somebody else's.
+    let (is_ours, registers) = match valid.plan.source.register {
+        Register::Always => (true, true),
+        Register::IfEmpty => (is_empty || state.id.is_some(), is_empty),
+        Register::Never => (false, false),
+    };
     SubjectSteps {
-        level: (subject.state.level.as_deref() != Some(level)).then_some(level),
-        register: subject.state.id.is_none() && subject.problems.is_empty(),
+        level: (is_ours && state.level.as_deref() != Some(level)).then_some(level),
+        register: registers && state.id.is_none() && subject.problems.is_empty(),
     }
 }
 

@@ -103,7 +103,7 @@ pub fn status(picture: &Picture<'_>, pace: &Pace) -> AnalyticsPipelineStatus {
     }
     let old = &picture.seen.status;
     let generation = picture.seen.object.generation();
-    let conditions = answers.into_iter().map(|(kind, answer)| condition(kind, answer, old, generation, picture.now));
+    let conditions = answers.into_iter().map(|(kind, answer)| condition(kind, &answer, old, generation, picture.now));
     let pods = &picture.seen.pods;
     let readies = pods.iter().filter(|pod| pod.ready && !pod.object.is_terminating()).count();
     // The configuration that was just decided on, or the one in force.
@@ -178,7 +178,7 @@ fn reconciling(picture: &Picture<'_>, parts: &[(ConditionType, Answer)]) -> Opti
 
 fn condition(
     kind: ConditionType,
-    answer: Answer,
+    answer: &Answer,
     old: &AnalyticsPipelineStatus,
     generation: Option<i64>,
     now: i64,

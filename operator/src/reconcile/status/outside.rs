@@ -1,8 +1,10 @@
 //! `TopicsReady` and `SchemaReady`.
 
+use schemas::spec::Register;
 use schemas::status::Reason;
 
 use super::{Answer, Picture};
+use crate::reconcile::observe::Subject;
 use crate::reconcile::plan::TopicFault;
 use crate::world::{BrokerError, RegistryError};
 
@@ -62,7 +64,26 @@ pub(super) fn schema(picture: &Picture<'_>) -> Answer {
     let name = picture.valid.map(|valid| valid.plan.source.subject.as_str()).unwrap_or_default();
     match picture.deeds.and_then(|deeds| deeds.schema_id).or(subject.state.id) {
         Some(id) => Answer::yes(Reason::SchemaRegistered, format!("subject '{name}' holds the schema as id {id}")),
+        None if reads_only(picture, subject) => Answer::yes(Reason::SchemaReadable, left_alone(name, subject)),
         None => Answer::unknown(Reason::Progressing, format!("subject '{name}' does not hold the schema yet")),
+    }
+}
+
+/// Whether the schema is not to be registered in the subject as it is.
+fn reads_only(picture: &Picture<'_>, subject: &Subject) -> bool {
+    match picture.valid.map(|valid| valid.plan.source.register) {
+        Some(Register::IfEmpty) => subject.state.latest.is_some(),
+        Some(Register::Never) => true,
+        Some(Register::Always) | None => false,
+    }
+}
+
+fn left_alone(name: &str, subject: &Subject) -> String {
+    match subject.state.latest {
+        Some(_) => {
+            format!("subject '{name}' holds other versions and is left as it is; the schema can read the latest")
+        }
+        None => format!("subject '{name}' has no version yet, and is left to those who produce"),
     }
 }
 

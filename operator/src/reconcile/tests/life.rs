@@ -166,6 +166,7 @@ fn a_schema_that_the_registry_refuses_leaves_the_workers_alone_and_is_told_with_
         let avro =
             avro.replace(r#"{"name": "event_type""#, r#"{"name": "novel", "type": "string"}, {"name": "event_type""#);
         pipeline["spec"]["source"]["schema"]["avro"] = json!(avro);
+        pipeline["spec"]["source"]["schema"]["register"] = json!("Always");
     });
     converge(&world);
     assert_eq!(config(&world), before);

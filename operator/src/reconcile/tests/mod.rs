@@ -4,6 +4,7 @@ mod crash;
 mod life;
 mod looks;
 mod rights;
+mod subject;
 mod template;
 mod world;
 

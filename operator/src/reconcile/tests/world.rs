@@ -356,7 +356,8 @@ impl Registry for MemoryWorld {
         state.looks.1 += 1;
         let Some((schemas, level)) = state.subjects.get(subject) else { return Ok(SubjectState::default()) };
         let id = schemas.iter().position(|known| known == schema).map(|at| at as u32 + 1);
-        Ok(SubjectState { id, level: level.clone() })
+        let latest = schemas.last().filter(|_| id.is_none()).cloned();
+        Ok(SubjectState { latest, id, level: level.clone() })
     }
 
     async fn probe(&self, _: &RegistryAccess, _: &str, schema: &str) -> Result<Vec<String>, RegistryError> {
