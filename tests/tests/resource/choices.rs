@@ -5,7 +5,14 @@ use serde_json::{Value, json};
 
 /// Values for places of the manifest, right ones and odd ones in no order.
 pub fn choices() -> Vec<(&'static str, Vec<Value>)> {
-    let texts = |texts: &[&str]| texts.iter().map(|text| json!(text)).collect::<Vec<_>>();
+    [addresses(), settings()].concat()
+}
+
+fn texts(texts: &[&str]) -> Vec<Value> {
+    texts.iter().map(|text| json!(text)).collect()
+}
+
+fn addresses() -> Vec<(&'static str, Vec<Value>)> {
     vec![
         (
             "/spec/kafka/bootstrapServers",
@@ -95,6 +102,11 @@ pub fn choices() -> Vec<(&'static str, Vec<Value>)> {
                 "file:/data",
             ]),
         ),
+    ]
+}
+
+fn settings() -> Vec<(&'static str, Vec<Value>)> {
+    vec![
         (
             "/spec/kafka/security",
             vec![
