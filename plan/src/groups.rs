@@ -67,7 +67,7 @@ fn group(name: &str, fields: &Fields, path: &Path) -> Result<TypedGroup, Problem
         }
     };
     let value = sql::lower(&expr, fields).map_err(|misfit| misfit.at_path(path))?;
-    Ok(TypedGroup { name: name.to_owned(), value, path: path.clone() })
+    Ok(TypedGroup { name: name.to_owned(), value: value.in_calendar(), path: path.clone() })
 }
 
 /// A column name that the output or its folders already have.

@@ -29,7 +29,7 @@ pub(super) fn argument(
         Aggregate::Max => ("max", ordered(&argument.data_type), values),
     };
     if target.as_ref() == Some(&argument.data_type) {
-        return Ok(argument);
+        return Ok(argument.in_calendar());
     }
     if let Some(target) = target {
         return Ok(argument.converted(&target));

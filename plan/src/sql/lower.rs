@@ -7,7 +7,7 @@ use arrow_schema::{DataType, Schema};
 use datafusion_expr::Expr;
 
 use super::build::{Builder, Misfit};
-use super::node::Node;
+use super::node::{Node, Op};
 use super::physical::Physical;
 use crate::avro::Fields;
 
@@ -31,6 +31,16 @@ impl Lowered {
             return self;
         }
         Self { columns: self.columns, data_type: to.clone(), node: super::build::converted(self.node, to) }
+    }
+
+    /// The same value, but null for a time that no calendar has: no reader could show it.
+    pub(crate) fn in_calendar(self) -> Self {
+        let is_time = matches!(self.data_type, DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, _));
+        if !is_time || !self.node.args.is_empty() {
+            return self;
+        }
+        let kind = self.data_type.clone();
+        Self { node: Node::new(Op::Known, vec![self.node], kind), ..self }
     }
 
     /// The physical expression over a projection of the fields. `None`: a field is missing.

@@ -67,6 +67,8 @@ pub(super) enum Op {
     Cast,
     /// A float that is neither infinite nor not a number; otherwise null, which is no failure.
     Finite,
+    /// A time or a day of the calendar; otherwise null.
+    Known,
     Round(Rounding),
     Absolute,
     Sign,
@@ -217,6 +219,7 @@ impl Node {
                 | Op::Absolute
                 | Op::Round(_)
                 | Op::Cast
+                | Op::Known
                 | Op::Part(_)
                 | Op::Truncate(_)
                 | Op::Shift { .. }

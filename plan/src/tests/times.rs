@@ -1,6 +1,11 @@
 //! Which fields can be times, in which unit, and from when on.
 
+use std::sync::Arc;
+
+use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch, TimestampMicrosecondArray};
+use arrow_schema::Schema;
 use arrow_schema::TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
+use datafusion_physical_expr::PhysicalExpr;
 use serde_json::{Value, json};
 
 use super::{compile, manifest, set};
@@ -45,6 +50,41 @@ fn a_time_is_a_timestamp_a_number_with_its_unit_or_text() {
     for (time, unit, written) in cases {
         let plan = compile(timed(&time, &unit)).unwrap_or_else(|problems| panic!("{time} {unit}: {problems}"));
         assert_eq!(plan.event_time, (1, written), "{time} {unit}");
+    }
+}
+
+/// A reader shows years 1 to 9999; what lies outside would make its whole file unreadable.
+#[test]
+fn times_that_no_calendar_has_are_no_value_in_tables() {
+    let first = -62_135_596_800_000_000;
+    let end = 253_402_300_800_000_000;
+    let mut manifest = timed(&logical("long", "timestamp-millis"), &Value::Null);
+    let avro = json!({"type": "record", "name": "Event", "fields": [
+        {"name": "event_id", "type": "string"},
+        {"name": "event_time", "type": logical("long", "timestamp-millis")},
+        {"name": "us", "type": logical("long", "timestamp-micros")},
+    ]});
+    set(&mut manifest, "/spec/source/schema/avro", json!(avro.to_string()));
+    set(&mut manifest, "/spec/groupBy", json!(["us"]));
+    set(&mut manifest, "/spec/measures", json!([{"name": "late", "expression": "max(us)"}]));
+    let plan = compile(manifest).unwrap_or_else(|problems| panic!("{problems}"));
+    let us = TimestampMicrosecondArray::from(vec![i64::MIN, first - 1, first, end - 1, end, i64::MAX]);
+    let columns = plan.arrow_schema.fields().iter().map(|field| match field.name().as_str() {
+        "us" => Arc::new(us.clone().with_data_type(field.data_type().clone())) as ArrayRef,
+        _ => arrow::array::new_null_array(field.data_type(), 6),
+    });
+    let nullable = plan.arrow_schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    let nullable = Arc::new(Schema::new(nullable.collect::<Vec<_>>()));
+    let rows = RecordBatch::try_new(nullable, columns.collect()).expect("columns of the schema");
+    let group = &plan.groups[0].expr;
+    let argument = plan.measures[0].argument.as_ref().expect("max has one");
+    for computed in [group, argument] {
+        let of = |expr: &dyn PhysicalExpr| expr.evaluate(&rows).and_then(|v| v.into_array(6)).expect("it is total");
+        let known: Vec<bool> = (0..6).map(|row| of(computed.value.as_ref()).is_valid(row)).collect();
+        assert_eq!(known, [false, false, true, true, false, false]);
+        let told = of(computed.no_value.as_ref().expect("it can have no value").as_ref());
+        let told: Vec<bool> = told.as_boolean().iter().map(|row| row == Some(true)).collect();
+        assert_eq!(told, [true, true, false, false, true, true]);
     }
 }
 

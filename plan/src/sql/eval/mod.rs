@@ -169,6 +169,7 @@ fn kernel(node: &Node, args: &[Value], len: usize) -> Result<ArrayRef> {
         Op::Sign => arithmetic::sign(&args[0], &node.kind, len),
         Op::Round(rounding) => round::round(*rounding, args, &node.kind, len),
         Op::Finite => arithmetic::finite(&args[0], len),
+        Op::Known => time::in_calendar(&args[0], &node.kind, len),
         Op::Compare(op) => compare::compare(*op, &args[0], &args[1], len).map(boolean),
         Op::Distinct { negated } => compare::distinct(*negated, &args[0], &args[1], len).map(boolean),
         Op::Between => compare::between(args, len).map(boolean),

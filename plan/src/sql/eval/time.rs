@@ -1,5 +1,7 @@
 //! Times: parts, truncation, moving by intervals, and the time between two. What leaves the years 1 to 9999 is null.
 
+use std::sync::Arc;
+
 use arrow::array::types::IntervalMonthDayNanoType;
 use arrow::array::{ArrayRef, AsArray};
 use arrow_schema::DataType;
@@ -59,4 +61,13 @@ pub(super) fn combine(op: Arithmetic, args: &[Value], kind: &DataType, len: usiz
     let (a, b) = (lanes::nanos(&args[0])?, lanes::nanos(&args[1])?);
     let values = a.zip(&b, len, |a, b| Some(if op == Arithmetic::Subtract { a - b } else { a + b }));
     make::times(&values, known(args), kind)
+}
+
+/// Times of the calendar, and null for others.
+pub(super) fn in_calendar(value: &Value, kind: &DataType, len: usize) -> Result<ArrayRef> {
+    let times = lanes::nanos(value)?;
+    if !times.any(|time| !calendar::is_known(time)) {
+        return Ok(Arc::clone(&value.array));
+    }
+    make::times(&times.map(len, |time| calendar::is_known(time).then_some(time)), nulls(value), kind)
 }
