@@ -1,5 +1,7 @@
 //! Reading a stretch of a topic: from a time, or from its beginning, to its end as it is at the start. Nothing is committed.
 
+mod find;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -14,6 +16,8 @@ use thiserror::Error;
 use worker::client::client;
 use worker::decode::Framed;
 use worker::source::batch::{Timestamp, TimestampKind};
+
+pub use find::Finder;
 
 /// How long the broker may take for one answer.
 const ASK: Duration = Duration::from_secs(10);

@@ -1,7 +1,8 @@
-//! The partials topic as its publisher reads it: messages of any content, one after the other, into files.
+//! The partials topic as its publisher reads it: messages of any content, some in pieces, one after the other, into files.
 
 use std::collections::HashMap;
 
+use schemas::wire::pieces::Joiner;
 use schemas::wire::{Content, Record, Sender};
 use stream_core::{Collector, CollectorProgress, Message, Offset, Partition};
 use worker::publish::table;
@@ -17,12 +18,17 @@ pub fn probe(data: &[u8]) {
     let partitions = plan.source.partitions as usize;
     let mut collector = Collector::resume(program.clone(), &CollectorProgress::start(Offset(0), partitions));
     let mut files: HashMap<String, Vec<u8>> = HashMap::new();
+    let mut joiner = Joiner::default();
     for (at, value) in pieces(data).into_iter().enumerate() {
         if let Ok(record) = Record::decode(value) {
             let again = record.encode().expect("what was read is written");
             assert_eq!(Record::decode(&again).expect("what was written is read"), record);
+        }
+        if let Ok(Some(record)) = joiner.take(at as i64, value) {
+            assert!(!matches!(record.content, Content::Piece(..)), "a piece is no record");
             let _ = take_in(&mut collector, at as i64, &record);
         }
+        collector.hold(joiner.open().map(|(from, at)| (Partition(from.partition), from.incarnation, Offset(at))));
         collector.advance(Offset(at as i64 + 1));
         for published in collector.complete().into_iter().flatten() {
             if let Ok(table) = table::gold(plan, &published, 0) {
@@ -44,7 +50,7 @@ fn take_in(collector: &mut Collector, at: i64, record: &Record) -> Result<(), wo
         Content::Seal(body) => collector.seal(from, &read_seal(body, 0)?),
         Content::Fence => collector.fence(from),
         Content::Loss(body) => collector.lost(from, &read_loss(body)),
-        Content::Report(_) => {
+        Content::Report(_) | Content::Piece(..) => {
             collector.admits(from);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemas::wire::pieces::Joiner;
 use schemas::wire::{Content, Record};
 use worker::publish::table;
 use worker::quality::Quality;
@@ -14,8 +15,9 @@ use crate::world::REVENUE;
 pub fn probe(data: &[u8]) {
     let plan = &REVENUE.plan;
     let quality = Quality::new(Arc::new(plan.clone()), Arc::new(Status::new("revenue-5m", 1, "fuzz")));
-    for value in pieces(data) {
-        let Ok(Record { from, content: Content::Report(body) }) = Record::decode(value) else { continue };
+    let mut joiner = Joiner::default();
+    for (at, value) in (0..).zip(pieces(data)) {
+        let Ok(Some(Record { from, content: Content::Report(body) })) = joiner.take(at, value) else { continue };
         quality.observe(from.partition, &body);
         let again = table::report(plan, from.partition, &body);
         match (table::report(plan, from.partition, &body), again) {

@@ -1,5 +1,6 @@
 //! Where the fuzzer begins: one good input per kind, made by the code that writes such bytes.
 
+use schemas::wire::pieces::{LEAST, split};
 use schemas::wire::{Content, LossBody, Record, SealBody, Sender};
 use stream_core::{Emission, EventTime, Lane, Offset, Progress};
 use worker::wire::{partial_content, report_body, seal_body};
@@ -31,6 +32,7 @@ pub fn all() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("partial", "partial", joined(&kind("partial"))),
         ("partial", "seal", joined(&kind("seal"))),
         ("partial", "loss", joined(&after_a_loss(&said))),
+        ("partial", "pieces", joined(&in_pieces(&said))),
         ("report", "reports", joined(&kind("report"))),
         ("checkpoint", "forty-records", checkpoint::seed()),
     ];
@@ -92,6 +94,18 @@ fn after_a_loss(said: &[Record]) -> Vec<Vec<u8>> {
         other => Record { from, content: other.clone() },
     });
     std::iter::once(told).chain(said).map(|record| record.encode().expect("it is written")).collect()
+}
+
+/// All of it in pieces of the smallest size, after half of the first that an earlier owner sent.
+fn in_pieces(said: &[Record]) -> Vec<Vec<u8>> {
+    let cut = |record: &Record| split(record, LEAST).expect("it is written");
+    let mut half = said.first().map(cut).unwrap_or_default();
+    half.truncate(half.len() / 2);
+    let from = Sender { partition: 0, incarnation: 2, revision: 1 };
+    let fence = Record { from, content: Content::Fence };
+    let again = said.iter().map(|record| Record { from, content: record.content.clone() });
+    half.extend(std::iter::once(fence).chain(again).flat_map(|record| cut(&record)));
+    half
 }
 
 /// A fence, and the same from three partitions.

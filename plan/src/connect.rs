@@ -1,8 +1,10 @@
 //! How to reach the outside: Kafka, its topics, the registry.
 
+use std::collections::BTreeMap;
+
 use schemas::spec::{
-    AnalyticsPipelineSpec, DeadLetter, Kafka, Management, Mechanism, PROPERTY_ALIASES, Protocol, Security,
-    TUNABLE_PROPERTIES, Topic,
+    AnalyticsPipelineSpec, DeadLetter, Kafka, Management, Mechanism, OWN_PARTIALS_CONFIG, PROPERTY_ALIASES, Protocol,
+    Security, TUNABLE_PROPERTIES, Topic,
 };
 
 use crate::address::{self, Refusal};
@@ -124,7 +126,8 @@ pub(crate) fn topics(name: &str, spec: &AnalyticsPipelineSpec, problems: &mut Ve
         None => internal(format!("{name}.dlq.v1"), 1, source.replication_factor),
     };
     let partials = &spec.partials;
-    let partials = internal(format!("{name}.partials.v1"), partials.partitions, partials.replication_factor);
+    let (own, config) = (format!("{name}.partials.v1"), &partials.config);
+    let partials = internal(own, partials.partitions, partials.replication_factor).with(config);
     let pairs = [
         (&source, &partials, &source_path),
         (&dead_letter, &source, &dead_path),
@@ -142,6 +145,12 @@ pub(crate) fn topics(name: &str, spec: &AnalyticsPipelineSpec, problems: &mut Ve
 /// Checks `spec.partials`.
 pub(crate) fn partials(spec: &AnalyticsPipelineSpec, problems: &mut Vec<Problem>) {
     problems.extend(at_least_one(spec.partials.partitions, &Path::of("spec.partials.partitions")));
+    let own = |key: &&String| OWN_PARTIALS_CONFIG.contains(&key.as_str());
+    problems.extend(spec.partials.config.keys().filter(own).map(|key| {
+        let path = Path::of("spec.partials.config").key(key);
+        Problem::new(codes::TOPIC_CONFIG, path, format!("'{key}' of the partials topic is set by Sluice"))
+            .help("allowed are topic settings that Sluice does not set itself")
+    }));
 }
 
 fn topic(topic: &Topic, path: &Path, problems: &mut Vec<Problem>) -> TopicPlan {
@@ -173,6 +182,15 @@ const LOG_APPEND: &str = "LogAppendTime";
 fn internal(name: String, partitions: u32, replication_factor: Option<u16>) -> TopicPlan {
     let config = vec![(TIMESTAMP_TYPE.to_owned(), LOG_APPEND.to_owned())];
     TopicPlan { name, partitions, replication_factor, config, managed: true }
+}
+
+impl TopicPlan {
+    /// The same with these settings too.
+    fn with(mut self, config: &BTreeMap<String, String>) -> Self {
+        self.config.extend(config.iter().map(|(key, value)| (key.clone(), value.clone())));
+        self.config.sort();
+        self
+    }
 }
 
 fn at_least_one(partitions: u32, path: &Path) -> Option<Problem> {

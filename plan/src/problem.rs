@@ -185,4 +185,6 @@ pub mod codes {
     pub const SECURITY: &str = "SL0603";
     /// An unknown folder scheme.
     pub const PARTITION_BY: &str = "SL0604";
+    /// A topic setting that belongs to Sluice.
+    pub const TOPIC_CONFIG: &str = "SL0605";
 }

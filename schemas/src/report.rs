@@ -393,7 +393,8 @@ pub struct WorstBatch {
 #[serde(rename_all = "camelCase")]
 pub struct Trouble {
     /// A stable word in Pascal case: `BrokerUnreachable`, `RegistryUnreachable`, `SinkUnavailable`, `VolumeFull`, `Divergence`, `SourceDataLost`,
-    /// `TopicMissing`, `TopicRecreated`, `StoppedByRule`, `DeadLetterRunaway`, `OutputHeld` and `QualitySuspended` (the data is critical;
+    /// `TopicMissing`, `TopicRecreated`, `StoppedByRule`, `DeadLetterRunaway`, `MessageTooLarge` (the message
+    /// names the topic and the setting), `OutputHeld` and `QualitySuspended` (the data is critical;
     /// the message names the rule), `CheckpointFailed`, `IdleHeld`, `ReportsNotRolledUp`, `UnknownMeaning` and `NewerMeaning` (the pipeline has another revision elsewhere).
     pub reason: String,
     /// What happened, with the names of the things concerned.

@@ -1,7 +1,10 @@
 //! The values of the partials topic: version byte, kind byte, length of the header (u32, little endian), header (JSON), body.
 //!
-//! Only a partial has a body: its rows as one Arrow IPC stream. Readers refuse other versions and kinds; a value that is
+//! A partial has a body: its rows as one Arrow IPC stream. So has a piece of a record that is larger than a message may be, see [`pieces`].
+//! Readers refuse other versions and kinds; a value that is
 //! cut short or too long is an error, never half a record. Times are milliseconds since the epoch, UTC.
+
+pub mod pieces;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
@@ -50,6 +53,8 @@ pub enum Content {
     Fence,
     /// The partition's log had lost records that were needed: what was not sealed before is void, and goes on without them.
     Loss(LossBody),
+    /// Some of the encoded bytes of a record that is larger than a message may be.
+    Piece(PieceHeader, Vec<u8>),
 }
 
 /// Which part of which window.
@@ -62,6 +67,19 @@ pub struct PartialHeader {
     /// Number of the part.
     pub part: u32,
     /// Digest of the rows, 32 hexadecimal digits.
+    pub digest: String,
+}
+
+/// Which piece of which record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PieceHeader {
+    /// Number of the piece, from zero.
+    pub piece: u32,
+    /// How many pieces the record is in.
+    pub pieces: u32,
+    /// Bytes of all of them together.
+    pub bytes: u64,
+    /// Of these bytes: the first 16 of BLAKE3, 32 hexadecimal digits.
     pub digest: String,
 }
 
@@ -231,7 +249,7 @@ pub enum WireError {
         found: u8,
     },
     /// There is no such kind.
-    #[error("the value has kind {found}, expected 1 to 5")]
+    #[error("the value has kind {found}, expected 1 to 6")]
     UnknownKind {
         /// Its kind.
         found: u8,
@@ -248,6 +266,14 @@ pub enum WireError {
     TrailingBytes {
         /// How many.
         count: usize,
+    },
+    /// A piece that does not follow on the one before it, or pieces that are no record together.
+    #[error("piece {piece} of {pieces} does not belong to the pieces before it")]
+    BadPiece {
+        /// Its number.
+        piece: u32,
+        /// How many there are.
+        pieces: u32,
     },
 }
 
@@ -278,6 +304,7 @@ impl Content {
             Self::Report(_) => "report",
             Self::Fence => "fence",
             Self::Loss(_) => "loss",
+            Self::Piece(..) => "piece",
         }
     }
 }
@@ -293,6 +320,7 @@ impl Record {
             Content::Report(body) => (3, serde_json::to_vec(&Header { from, body })?, empty),
             Content::Fence => (4, serde_json::to_vec(&Header { from, body: Nothing {} })?, empty),
             Content::Loss(body) => (5, serde_json::to_vec(&Header { from, body })?, empty),
+            Content::Piece(body, bytes) => (6, serde_json::to_vec(&Header { from, body })?, bytes.as_slice()),
         };
         let mut bytes = Vec::with_capacity(6 + header.len() + body.len());
         bytes.extend([VERSION, kind]);
@@ -312,7 +340,7 @@ impl Record {
         let length = u32::from_le_bytes([prefix[2], prefix[3], prefix[4], prefix[5]]) as usize;
         let (header, body) = rest.split_at_checked(length).ok_or_else(|| too_short(6_usize.saturating_add(length)))?;
         let kind = prefix[1];
-        if kind != 1 && !body.is_empty() {
+        if !matches!(kind, 1 | 6) && !body.is_empty() {
             return Err(WireError::TrailingBytes { count: body.len() });
         }
         let (from, content) = match kind {
@@ -321,6 +349,7 @@ impl Record {
             3 => parse(header, Content::Report)?,
             4 => parse(header, |Nothing {}| Content::Fence)?,
             5 => parse(header, Content::Loss)?,
+            6 => parse(header, |piece| Content::Piece(piece, body.to_vec()))?,
             found => return Err(WireError::UnknownKind { found }),
         };
         Ok(Self { from, content })
@@ -381,7 +410,7 @@ mod tests {
             Record::decode(&changed).map_err(|error| error.to_string())
         };
         assert_eq!(changed(0, 9), Err("the value has format version 9, this build reads version 1".into()));
-        assert_eq!(changed(1, 9), Err("the value has kind 9, expected 1 to 5".into()));
+        assert_eq!(changed(1, 9), Err("the value has kind 9, expected 1 to 6".into()));
         let longer = [bytes.as_slice(), &[0]].concat();
         assert!(matches!(Record::decode(&longer), Err(WireError::TrailingBytes { count: 1 })));
     }

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use schemas::wire::{Content, Record, Sender};
+use schemas::wire::pieces::{Joiner, LEAST, split};
+use schemas::wire::{Content, PartialHeader, Record, Sender};
 use stream_core::{
     BatchKey, BeforeProgress, CollectorProgress, Decree, Doubt, Emission, EventTime, History, Lane, LogTime, Loss,
     Lost, Offset, Partition, Point, Progress, Seal,
@@ -291,6 +292,22 @@ fn partials_of_version_1_are_read_and_written() -> Result<()> {
     read_and_write_losses(from)?;
     let fence = golden("fence-v1.bin", &Record { from, content: Content::Fence }.encode()?)?;
     assert_eq!(Record::decode(&fence)?, Record { from, content: Content::Fence });
+    read_and_write_pieces(from)
+}
+
+/// A record that is larger than a message may be.
+fn read_and_write_pieces(from: Sender) -> Result<()> {
+    let header = PartialHeader { start: 0, end: 300_000, part: 0, digest: "5c".repeat(16) };
+    let record = Record { from, content: Content::Partial(header, (0..=255).cycle().take(600).collect()) };
+    let mut joiner = Joiner::default();
+    let mut whole = None;
+    for (number, piece) in split(&record, LEAST)?.iter().enumerate() {
+        let kept = golden(&format!("piece-{number}-v1.bin"), piece)?;
+        ensure!(kept == *piece, "pieces that are cut otherwise need a new version");
+        ensure!(whole.is_none(), "more pieces than are needed");
+        whole = joiner.take(number as i64, &kept)?;
+    }
+    ensure!(whole == Some(record), "the pieces give {whole:?}");
     Ok(())
 }
 

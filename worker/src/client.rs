@@ -107,7 +107,7 @@ mod tests {
             let (properties, group) = (properties.collect(), "g".to_owned());
             let settings = SourceSettings { group, properties, ..SourceSettings::default() };
             let consumer = settings.client_config().create::<BaseConsumer>().map(drop);
-            consumer.and(crate::produce::configured(&given).create::<BaseProducer>().map(drop))
+            consumer.and(crate::produce::configured(&given, 1_000_000).create::<BaseProducer>().map(drop))
         };
         for tunable in TUNABLE_PROPERTIES {
             for value in ends(tunable.values) {

@@ -71,6 +71,9 @@ fn hint(verdict: &str, reason: &str, message: &str) -> Option<&'static str> {
              raise 'watermark.maxFutureSkew'"
         }
         ("Invalid", "event-time-range") => "the event time may be of another unit than the field says",
+        ("Invalid", "value-too-large") => {
+            "a field that is grouped by, or kept by 'min' or 'max', holds a long text: group by another, or by the beginning of it"
+        }
         ("Late", _) => "their windows had closed: raise 'watermark.delay' if such records are to count",
         _ => return None,
     };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use plan::Plan;
+use schemas::letters::{BYTES, CUT, DIGEST};
 
 use crate::stretch::{Header, Stored, StretchError, read};
 
@@ -26,6 +27,19 @@ pub struct Letter {
     /// The record: key, value and its own headers are those that were refused, byte for byte; its timestamp is that of the
     /// dead letter, which is when it was refused.
     pub record: Stored,
+    /// What is left out of the record because the letter would not have fitted the topic.
+    pub cut: Option<Cut>,
+}
+
+/// A record of which a letter holds a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// What is left out: `headers`, `headers,value` or `headers,value,key`.
+    pub what: String,
+    /// Length of the record's value.
+    pub bytes: u64,
+    /// BLAKE3 of the record's value, 64 hexadecimal digits.
+    pub digest: String,
 }
 
 impl Letter {
@@ -48,6 +62,10 @@ impl Letter {
             reason: tag("sluice.reason")?,
             rule: tag("sluice.rule"),
             message: tag("sluice.message").unwrap_or_default(),
+            cut: match tag(CUT) {
+                Some(what) => Some(Cut { what, bytes: tag(BYTES)?.parse().ok()?, digest: tag(DIGEST)? }),
+                None => None,
+            },
             record,
         })
     }

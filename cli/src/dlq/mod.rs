@@ -5,6 +5,7 @@ mod letter;
 mod list;
 mod replay;
 mod show;
+mod whole;
 
 use std::io::{self, Write};
 
@@ -15,11 +16,13 @@ use worker::registry::RegistryClient;
 use worker::trial::{Findings, Stopped};
 
 use crate::pipeline_at::{LoadError, PipelineArgs};
-use crate::stretch::StretchError;
+use crate::stretch::{Finder, StretchError};
 use filter::Filter;
-pub use letter::{Letter, REPLAYED_FROM, letters};
+pub use letter::{Cut, Letter, REPLAYED_FROM, letters};
 pub use list::{Group, groups};
 pub use replay::ReplayError;
+pub use whole::Gone;
+use whole::Whole;
 
 /// Flags of `sluice dlq`.
 #[derive(Debug, Clone, clap::Args)]
@@ -112,10 +115,14 @@ fn list(at: &PipelineArgs, filter: &Filter, json: bool, out: &mut dyn Write) -> 
 
 fn show(at: &PipelineArgs, record: &str, out: &mut dyn Write) -> Result<(), DlqError> {
     let plan = at.load()?;
-    let letters = letters(&plan)?;
-    let letter = letters.values().find(|letter| letter.id() == record);
-    let letter = letter.ok_or_else(|| DlqError::Find(record.to_owned()))?;
-    Ok(show::write(letter, &RegistryClient::new(&plan.registry_url), out)?)
+    let letter = letters(&plan)?.into_values().find(|letter| letter.id() == record);
+    let mut letter = letter.ok_or_else(|| DlqError::Find(record.to_owned()))?;
+    let cut = letter.cut.clone();
+    let gone = match cut {
+        Some(_) => whole::whole(&Finder::open(&plan, &plan.source.topic)?, &mut letter)?.err(),
+        None => None,
+    };
+    Ok(show::write(&letter, cut.as_ref().map(|cut| (cut, gone)), &RegistryClient::new(&plan.registry_url), out)?)
 }
 
 fn replay(at: &PipelineArgs, filter: &Filter, dry_run: bool, rate: u32, out: &mut dyn Write) -> Result<(), DlqError> {
@@ -126,6 +133,16 @@ fn replay(at: &PipelineArgs, filter: &Filter, dry_run: bool, rate: u32, out: &mu
     let left: Vec<&Letter> = meant.iter().copied().filter(|letter| !back.contains(&letter.id())).collect();
     let known = meant.len() - left.len();
     writeln!(out, "{} dead letters are meant, {known} of them are back already", meant.len())?;
+    let Whole { letters, gone } = whole::all(&plan, left.into_iter().cloned().collect())?;
+    let left: Vec<&Letter> = letters.iter().collect();
+    if let Some((letter, why)) = gone.first() {
+        let count = gone.len();
+        writeln!(
+            out,
+            "{count} are too large for a dead letter and cannot be sent back, for example {}: {why}",
+            letter.id()
+        )?;
+    }
     let findings = replay::dry_run(&plan, &left)?;
     tell(&findings, left.len(), out)?;
     if dry_run {

@@ -119,6 +119,9 @@ pub fn send(plan: &Plan, letters: &[&Letter], rate: u32, mut progress: impl FnMu
     let producer: BaseProducer = client(plan)
         .set("enable.idempotence", "true")
         .set("allow.auto.create.topics", "false")
+        // What was in the topic once goes back in; what it takes in one batch may have been lowered since.
+        .set("message.max.bytes", "67108864")
+        .set("batch.size", "16384")
         .create()
         .map_err(failed)?;
     let started = Instant::now();

@@ -12,17 +12,23 @@ use worker::decode::framing::{SchemaKey, frame};
 use worker::decode::scan::Scanner;
 use worker::registry::RegistryClient;
 
-use super::letter::Letter;
+use super::letter::{Cut, Letter};
+use super::whole::Gone;
 use crate::generate::iso;
 
 /// Most bytes that are shown in hex.
 const MOST: usize = 512;
 
-/// Writes the letter.
+/// Writes the letter; `cut` says what had been left out of it, and why that is gone if it is.
 ///
 /// # Errors
 /// The writer's.
-pub fn write(letter: &Letter, registry: &RegistryClient, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    letter: &Letter,
+    cut: Option<(&Cut, Option<Gone>)>,
+    registry: &RegistryClient,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let record = &letter.record;
     writeln!(out, "record     partition {}, offset {}", letter.partition, letter.offset)?;
     writeln!(out, "refused    {} at {}", plain(&letter.reason), iso(record.timestamp.ms))?;
@@ -30,9 +36,16 @@ pub fn write(letter: &Letter, registry: &RegistryClient, out: &mut dyn Write) ->
         writeln!(out, "rule       {}", plain(rule))?;
     }
     writeln!(out, "message    {}", plain(&letter.message))?;
+    if let Some((Cut { what, bytes, .. }, gone)) = cut {
+        let place = gone.map_or_else(|| "read from the source topic".to_owned(), |why| why.to_string());
+        writeln!(out, "too large  the letter is without {what} ({bytes} bytes of value): {place}")?;
+    }
     writeln!(out, "key        {}", text(record.key.as_deref()))?;
     for (name, value) in &record.headers {
         writeln!(out, "header     {}: {}", plain(name), text(value.as_deref()))?;
+    }
+    if cut.is_some_and(|(cut, gone)| gone.is_some() && cut.what.contains("value")) {
+        return writeln!(out, "value      gone");
     }
     match decode(letter, registry) {
         Ok((id, value)) => writeln!(out, "value      schema {id}\n{value}"),
@@ -71,8 +84,20 @@ fn fields(value: &Value) -> String {
         .join("\n")
 }
 
-/// A value as people write it.
+/// The beginning of a long text, with its length.
+fn short(text: String) -> String {
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+        None => text,
+    }
+}
+
+/// A value as people write it, cut where it is long.
 fn written(value: &Value) -> String {
+    short(spelled(value))
+}
+
+fn spelled(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Union(_, value) => written(value),
@@ -101,8 +126,8 @@ fn unscaled(bytes: &[u8]) -> i128 {
 fn text(bytes: Option<&[u8]>) -> String {
     let Some(bytes) = bytes else { return "null".to_owned() };
     match std::str::from_utf8(bytes) {
-        Ok(text) if matches!(plain(text), Cow::Borrowed(_)) => text.to_owned(),
-        _ => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "),
+        Ok(text) if matches!(plain(text), Cow::Borrowed(_)) => short(text.to_owned()),
+        _ => short(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")),
     }
 }
 

@@ -1,7 +1,10 @@
 //! The state of the data from the batch reports in the partials topic, as a worker makes it at its start.
 
+use std::collections::BTreeMap;
+
 use plan::Plan;
 use schemas::report::QualityReport;
+use schemas::wire::pieces::Joiner;
 use schemas::wire::{BatchBody, Content, KIND_HEADER, Record};
 use worker::quality::report;
 use worker::status::now;
@@ -20,13 +23,14 @@ pub(super) fn of_reports(plan: &Plan) -> Result<Option<QualityReport>, StretchEr
 }
 
 fn reports(plan: &Plan, since: Option<i64>) -> Result<Vec<(i32, BatchBody)>, StretchError> {
-    let mut found = Vec::new();
+    let (mut found, mut joiners) = (Vec::new(), BTreeMap::<i32, Joiner>::new());
     read(plan, &plan.partials_topic, since, |message| {
         if message.header(KIND_HEADER) != Some(b"report") {
             return;
         }
-        if let Ok(Record { from, content: Content::Report(body) }) =
-            Record::decode(message.value.as_deref().unwrap_or_default())
+        let joiner = joiners.entry(message.partition).or_default();
+        if let Ok(Some(Record { from, content: Content::Report(body) })) =
+            joiner.take(message.offset, message.value.as_deref().unwrap_or_default())
         {
             found.push((from.partition, body));
         }

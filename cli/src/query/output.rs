@@ -3,6 +3,7 @@
 //! Keeps true: CSV follows RFC 4180 and JSON numbers have all their digits, both with every character as it is; a table acts on no
 //! terminal, whatever the values are.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
@@ -13,6 +14,8 @@ use super::table::{Column, Rows};
 
 /// Rows of a table that people are shown.
 const MOST_ROWS: usize = 500;
+/// Characters of one value in a table; CSV and JSON have all.
+const MOST_CHARACTERS: usize = 120;
 
 pub(super) fn write(rows: &Rows, format: Format, out: &mut dyn Write) -> io::Result<()> {
     match format {
@@ -38,7 +41,7 @@ impl Rows {
         table.load_style(presets::UTF8_FULL_CONDENSED);
         let cell = |text: &str, column: &Column| {
             let alignment = if column.is_numeric() { CellAlignment::Right } else { CellAlignment::Left };
-            Cell::new(plain(text)).set_alignment(alignment)
+            Cell::new(short(&plain(text))).set_alignment(alignment)
         };
         table.set_header(self.columns.iter().map(|column| cell(&column.name, column)));
         for row in self.rows.iter().take(most) {
@@ -47,6 +50,14 @@ impl Rows {
             );
         }
         table.to_string()
+    }
+}
+
+/// A long text's beginning, and how long it is.
+fn short(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MOST_CHARACTERS) {
+        Some((end, _)) => format!("{}… ({} characters)", &text[..end], text.chars().count()).into(),
+        None => text.into(),
     }
 }
 

@@ -7,6 +7,7 @@ use plan::Plan;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
+use schemas::wire::pieces::Joiner;
 use schemas::wire::{Content, KIND_HEADER, Record};
 use thiserror::Error;
 use worker::client::{client, publish_group};
@@ -87,12 +88,14 @@ pub(super) fn read(plan: &Plan) -> Result<KnownFacts, KnownError> {
     let whole = stretch.lows().values().any(|low| *low == 0);
     let mut seals: BTreeMap<i32, BTreeSet<Seen>> = BTreeMap::new();
     let mut has_others = false;
+    let mut joiners = BTreeMap::<i32, Joiner>::new();
     stretch.read(|message| {
         if message.header(KIND_HEADER) != Some(b"seal") {
             return;
         }
-        if let Ok(Record { from, content: Content::Seal(body) }) =
-            Record::decode(message.value.as_deref().unwrap_or_default())
+        let joiner = joiners.entry(message.partition).or_default();
+        if let Ok(Some(Record { from, content: Content::Seal(body) })) =
+            joiner.take(message.offset, message.value.as_deref().unwrap_or_default())
         {
             // Seals of another meaning tell of another watermark, on another grid.
             has_others |= from.revision != plan.revision;

@@ -117,6 +117,7 @@ fn for_workers(mut manifest: AnalyticsPipeline) -> AnalyticsPipeline {
         topic.replication_factor = None;
     }
     spec.partials.replication_factor = None;
+    spec.partials.config.clear();
     manifest
 }
 
@@ -124,13 +125,16 @@ fn for_workers(mut manifest: AnalyticsPipeline) -> AnalyticsPipeline {
 const PARTIALS_AT_LEAST_MS: i64 = 7 * 86_400_000;
 
 /// The plan's topics, the partials topic with its retention: partials are needed until their windows are published, which
-/// a rebuild can put off by about twice the time that windows are open.
+/// a rebuild can put off by about twice the time that windows are open. The manifest may ask for longer (-1: for ever).
 fn topics(plan: &Outline) -> Vec<TopicPlan> {
     let open = plan.delay_ms + plan.window.size_ms + plan.max_future_skew_ms;
     let keep = PARTIALS_AT_LEAST_MS.max(open.saturating_mul(4));
     let mut topics = plan.topics.clone();
     for topic in topics.iter_mut().filter(|topic| topic.name == plan.partials_topic) {
         topic.config.push(("cleanup.policy".to_owned(), "delete".to_owned()));
+        let asked = topic.config.iter().position(|(key, _)| key == "retention.ms");
+        let asked = asked.map(|at| topic.config.remove(at).1).and_then(|asked| asked.trim().parse::<i64>().ok());
+        let keep = asked.map_or(keep, |asked| if asked < 0 { -1 } else { asked.max(keep) });
         topic.config.push(("retention.ms".to_owned(), keep.to_string()));
         topic.config.sort();
     }

@@ -21,7 +21,7 @@ mod workers;
 
 pub use duration::{Duration, ParseDurationError};
 pub use kafka::{Kafka, Management, Mechanism, Protocol, SchemaRegistry, SecretKeyRef, SecretRef, Security, Topic};
-pub use output::{DeadLetter, Late, LatePolicy, Measure, Partials, Sink, Window};
+pub use output::{DeadLetter, Late, LatePolicy, Measure, OWN_PARTIALS_CONFIG, Partials, Sink, Window};
 pub use pipeline::{API_VERSION, AnalyticsPipeline, AnalyticsPipelineSpec, DeletionPolicy, KIND, Metadata};
 pub use pod::{LABEL_KEY, PodTemplate, TaintEffect, Toleration, TolerationOperator, TopologySpread, WhenUnsatisfiable};
 pub use quality::{Batch, OnCritical, OnViolation, Quality, Reports, Rule, Samples, Threshold, Thresholds, Volume};

@@ -1,9 +1,11 @@
 //! What is computed and where it goes: windows, measures, sink, dead letters, the partials topic.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cel::{frozen, millis, rule, rule_at, timed};
+use super::cel::{frozen, list, millis, rule, rule_at, timed};
 use super::kafka::one_partition;
 use super::{Duration, Topic};
 
@@ -134,10 +136,22 @@ pub struct Partials {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 32_767))]
     pub replication_factor: Option<u16>,
+    /// Topic settings by their Kafka names, for example `max.message.bytes`. `cleanup.policy` and `message.timestamp.type` are
+    /// Sluice's; `retention.ms` is at least what windows need.
+    #[schemars(extend("maxProperties" = 64), extend("additionalProperties" = { "type": "string", "maxLength": 4096 }))]
+    #[schemars(extend("x-kubernetes-validations" = [rule(
+        format!("self.all(key, !(key in {}))", list(OWN_PARTIALS_CONFIG.iter().copied())),
+        "allowed are topic settings that Sluice does not set itself",
+    )]))]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, String>,
 }
+
+/// Settings of the partials topic that Sluice sets itself: it is read in the order of arrival, and everything in it counts.
+pub const OWN_PARTIALS_CONFIG: &[&str] = &["cleanup.policy", "message.timestamp.type"];
 
 impl Default for Partials {
     fn default() -> Self {
-        Self { partitions: one_partition(), replication_factor: None }
+        Self { partitions: one_partition(), replication_factor: None, config: BTreeMap::new() }
     }
 }

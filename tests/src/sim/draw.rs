@@ -2,6 +2,7 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use schemas::wire::pieces::LEAST;
 
 use super::domain::KINDS;
 use super::script::{Action, Script, Verb};
@@ -48,7 +49,8 @@ pub fn draw(seed: u64) -> Script {
     if [2, 4].contains(&(seed % LOSES_IN)) {
         lose(&mut ChaCha8Rng::seed_from_u64(!seed), &mut actions);
     }
-    Script { seed, kind, partitions, records, workers, cut, actions }
+    let most = if (seed / 3).is_multiple_of(3) { LEAST } else { 0 };
+    Script { seed, kind, partitions, records, workers, cut, most, actions }
 }
 
 /// Logs lose their beginnings, more or less of them, from the middle of the run on.

@@ -67,22 +67,21 @@ pub fn commit(mutant: Option<Mutant>, commit: &Commit) -> Commit {
 }
 
 /// What is sent instead of `record`.
-pub fn sent(mutant: Option<Mutant>, record: &Record, partitions: usize) -> Vec<Vec<u8>> {
-    let bytes = |record: &Record| record.encode().expect("it was made from a record");
+pub fn sent(mutant: Option<Mutant>, record: &Record, partitions: usize) -> Vec<Record> {
     match (mutant, &record.content) {
         (Some(Mutant::IgnoreFence), Content::Fence) | (Some(Mutant::HideLoss), Content::Loss(_)) => Vec::new(),
         (Some(Mutant::HideLoss), Content::Seal(seal)) => {
             let body = SealBody { lost: Vec::new(), ..seal.clone() };
-            vec![bytes(&Record { from: record.from, content: Content::Seal(body) })]
+            vec![Record { from: record.from, content: Content::Seal(body) }]
         }
         (Some(Mutant::PublishWithoutSeals), Content::Seal(seal)) => {
             let forged = |partition: i32| {
                 let body = SealBody { closed: Vec::new(), ..seal.clone() };
                 let from = Sender { partition, incarnation: u64::MAX, ..record.from };
-                bytes(&Record { from, content: Content::Seal(body) })
+                Record { from, content: Content::Seal(body) }
             };
-            std::iter::once(bytes(record)).chain((0..partitions as i32).map(forged)).collect()
+            std::iter::once(record.clone()).chain((0..partitions as i32).map(forged)).collect()
         }
-        _ => vec![bytes(record)],
+        _ => vec![record.clone()],
     }
 }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use schemas::wire::pieces::Joiner;
 use stream_core::EventTime;
 
 use super::disk::Disk;
@@ -29,6 +30,8 @@ pub struct Sim {
     pub(super) kind: usize,
     /// Virtual milliseconds between cuts.
     pub cut: u64,
+    /// Most bytes of a message of the partials topic.
+    pub most: usize,
     /// What the logs follow from.
     pub(super) seed: u64,
     /// Records of each of the first partitions.
@@ -79,6 +82,7 @@ impl Sim {
             epochs: vec![(EventTime::NEVER, partitions)],
             group: Group::default(),
             outputs: vec![Vec::new(); domain.plan.partials_partitions as usize],
+            joiners: std::iter::repeat_with(Joiner::default).take(domain.plan.partials_partitions as usize).collect(),
             sealed: BTreeMap::new(),
             fenced: BTreeMap::new(),
             letters: std::collections::BTreeSet::new(),
@@ -101,6 +105,7 @@ impl Sim {
             domain,
             kind: script.kind,
             cut: script.cut,
+            most: if script.most == 0 { usize::MAX } else { script.most },
             seed: script.seed,
             records: script.records,
             mutant,

@@ -134,6 +134,8 @@ pub struct Script {
     pub workers: usize,
     /// Virtual milliseconds between cuts.
     pub cut: u64,
+    /// Most bytes of a message of the partials topic; 0: any.
+    pub most: usize,
     /// What happens, in order.
     pub actions: Vec<Action>,
 }
@@ -159,9 +161,9 @@ impl FromStr for Action {
 
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, kind, partitions, records, workers, cut, actions } = self;
+        let Self { seed, kind, partitions, records, workers, cut, most, actions } = self;
         writeln!(f, "seed {seed}\nkind {kind}\npartitions {partitions}\nrecords {records}")?;
-        writeln!(f, "workers {workers}\ncut {cut}")?;
+        writeln!(f, "workers {workers}\ncut {cut}\nmost {most}")?;
         actions.iter().try_for_each(|action| writeln!(f, "{action}"))
     }
 }
@@ -171,7 +173,8 @@ impl FromStr for Script {
 
     /// Lines that begin with `#`, and what follows a `#`, are for people.
     fn from_str(text: &str) -> Result<Self> {
-        let mut script = Self { seed: 0, kind: 0, partitions: 1, records: 0, workers: 1, cut: 0, actions: Vec::new() };
+        let mut script =
+            Self { seed: 0, kind: 0, partitions: 1, records: 0, workers: 1, cut: 0, most: 0, actions: Vec::new() };
         for line in text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()) {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words[..] {
@@ -182,6 +185,7 @@ impl FromStr for Script {
                 ["records", value] => script.records = value.parse()?,
                 ["workers", value] => script.workers = value.parse()?,
                 ["cut", value] => script.cut = value.parse()?,
+                ["most", value] => script.most = value.parse()?,
                 [_, _, _, _] => script.actions.push(line.parse()?),
                 _ => bail!("'{line}' is neither a setting nor an action"),
             }
@@ -197,7 +201,7 @@ mod tests {
     #[test]
     fn a_script_comes_back_from_its_text() {
         let actions = Verb::ALL.iter().map(|verb| Action { verb: *verb, who: 1, n: 2, m: 3 }).collect();
-        let script = Script { seed: 7, kind: 1, partitions: 2, records: 9, workers: 3, cut: 500, actions };
+        let script = Script { seed: 7, kind: 1, partitions: 2, records: 9, workers: 3, cut: 500, most: 512, actions };
         let text = script.to_string();
         assert_eq!(text.parse::<Script>().expect("parses"), script);
         assert!("leap 1 2 3".parse::<Script>().is_err());

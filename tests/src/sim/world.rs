@@ -12,6 +12,7 @@ mod source;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use schemas::wire::pieces::Joiner;
 use schemas::wire::{Content, Record, Sender};
 use stream_core::{EventTime, Loss, Offset, Topology, Window};
 use worker::ingest::effects::Now;
@@ -43,6 +44,8 @@ pub struct World {
     pub group: Group,
     /// The partials topic.
     pub outputs: Vec<Vec<Arc<Vec<u8>>>>,
+    /// Puts together what arrives there in pieces.
+    pub joiners: Vec<Joiner>,
     /// The highest seal of each partition that has arrived at each output, and whether it is one of the new meaning.
     pub sealed: BTreeMap<(usize, i32, bool), i64>,
     /// The highest fence of each partition that has arrived at each output.
@@ -100,8 +103,25 @@ impl World {
     pub fn arrive(&mut self, message: Message) {
         match message {
             Message::Partial(output, value) => {
-                if let Ok(Record { from, content }) = Record::decode(&value) {
-                    self.note(output, from, &content);
+                let (at, joiner) = (self.outputs[output].len() as i64, &mut self.joiners[output]);
+                let open = joiner.open().count();
+                let taken = joiner.take(at, &value);
+                let left = joiner.open().count();
+                match taken {
+                    Ok(Some(Record { from, content })) => {
+                        self.tally.count(match (left < open, &content) {
+                            (true, Content::Fence) => {
+                                "recovery: a successor's fence ended a record that was sent in part"
+                            }
+                            (true, _) => "pieces: a record was whole",
+                            (false, _) => "pieces: a record came at once",
+                        });
+                        self.note(output, from, &content);
+                    }
+                    Ok(None) => self.tally.count("pieces: a piece arrived that completes nothing"),
+                    Err(error) => {
+                        self.broken.push(format!("L2: a message of the partials topic does not read: {error}"));
+                    }
                 }
                 self.outputs[output].push(value);
             }

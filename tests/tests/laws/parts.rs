@@ -133,6 +133,49 @@ fn a_window_with_a_missing_part_waits() {
     }
 }
 
+/// A message in pieces counts at its last one, and a restart reads it again from its first, with what was known there: also a message of
+/// another partition that lies between, and whose sender was replaced before the last piece.
+#[test]
+fn a_message_in_pieces_is_read_again_from_its_first_piece() {
+    let program = program(&setting());
+    let lanes = [7, 11].map(|step| said(&program, &log(step, 0, 0, 50), usize::MAX));
+    let [one, other] = lanes.each_ref().map(|lane| parts_and_seal(lane));
+    let from = |at, partition, incarnation| Message { at: Offset(at), partition: Partition(partition), incarnation };
+    let part = |from: &(Vec<Partial>, Seal)| from.0[0].clone();
+    let tell = |collector: &mut Collector, since: i64, until: i64| {
+        for at in since..until {
+            match at {
+                // The first piece of partition 0's part.
+                3 => collector.hold([(Partition(0), 1, Offset(3))].into_iter()),
+                4 => collector.partial(from(4, 1, 1), part(&other)),
+                5 => collector.seal(from(5, 1, 1), &other.1),
+                6 => collector.fence(from(6, 1, 2)),
+                // The last one.
+                7 => {
+                    collector.partial(from(7, 0, 1), part(&one));
+                    collector.hold([].into_iter());
+                }
+                8 => collector.seal(from(8, 0, 1), &one.1),
+                _ => {}
+            }
+            collector.advance(Offset(at + 1));
+        }
+    };
+    let mut undisturbed = Collector::resume(program.clone(), &CollectorProgress::start(Offset(0), 2));
+    tell(&mut undisturbed, 0, 9);
+    let published = only(undisturbed);
+    for killed in 0..9 {
+        let mut collector = Collector::resume(program.clone(), &CollectorProgress::start(Offset(0), 2));
+        tell(&mut collector, 0, killed);
+        let progress = collector.progress();
+        let first = if killed > 3 { 3 } else { killed };
+        assert_eq!((progress.position, progress.anchor), (Offset(killed), Offset(first)), "killed before {killed}");
+        let mut again = Collector::resume(program.clone(), &progress);
+        tell(&mut again, progress.anchor.0, 9);
+        assert_eq!(only(again), published, "killed before {killed}");
+    }
+}
+
 #[test]
 fn parts_that_differ_from_what_their_seal_names_are_not_published() {
     let program = program(&setting());

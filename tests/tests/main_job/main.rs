@@ -8,6 +8,7 @@ mod days;
 mod evolution;
 mod gone;
 mod job;
+mod large;
 mod lost;
 mod process;
 mod quality;

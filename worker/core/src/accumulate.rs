@@ -57,6 +57,12 @@ impl Accumulator {
         }
     }
 
+    /// Bytes of the text that a cell holds; 0 for states of a fixed size.
+    pub(crate) fn text_bytes(&self, cell: u32) -> usize {
+        let Self::Text { values, .. } = self else { return 0 };
+        values.get(cell as usize).and_then(Option::as_ref).map_or(0, |text| text.len())
+    }
+
     /// Empties one cell.
     pub(crate) fn clear(&mut self, cell: u32) {
         let at = cell as usize;

@@ -5,6 +5,7 @@
 //! contradicts what is known stops its window with a [`Divergence`], and nothing is chosen silently. Where the topic does not
 //! begin with a partition's first seal, windows that an earlier one may have told of are lost, and never come out in part.
 
+mod held;
 mod progress;
 mod window;
 
@@ -25,6 +26,7 @@ use crate::program::Program;
 use crate::topology::Topology;
 use crate::units::{Digest, EventTime, Offset, Partition};
 use crate::window::Window;
+use held::Held;
 use window::{Collecting, State, publish};
 
 pub use progress::CollectorProgress;
@@ -78,6 +80,7 @@ pub struct Collector {
     /// Nothing is complete before the messages up to here have been taken in again.
     replay_until: Offset,
     divergences: Vec<Divergence>,
+    held: Held,
 }
 
 impl Collector {
@@ -106,7 +109,17 @@ impl Collector {
             position: progress.anchor,
             replay_until: progress.position,
             divergences: Vec::new(),
+            held: Held::default(),
         }
+    }
+
+    /// The messages that are in pieces of which some are still to come: the source partition and incarnation that send each, and the
+    /// offset of its first piece. A restart begins no later than there. To be told after each piece was seen, and before and after the
+    /// message that it completes is taken in.
+    pub fn hold(&mut self, open: impl Iterator<Item = (Partition, u64, Offset)>) {
+        let fences = &self.fences;
+        let admitted = open.filter(|(partition, incarnation, _)| fences.admits(*partition, *incarnation));
+        self.held.set(admitted.map(|(partition, _, first)| (partition, first)), fences);
     }
 
     /// A lane took the partition over: what lower incarnations still send is ignored from here on.
@@ -144,7 +157,7 @@ impl Collector {
         if self.doubts.stands(from, window) {
             return;
         }
-        let collecting = self.collecting(window, from.at);
+        let collecting = self.collecting(window, from);
         let key = (from.partition, partial.part);
         if collecting.state == State::Published {
             return;
@@ -220,11 +233,12 @@ impl Collector {
 
     /// What may be committed: a restart from it misses nothing and publishes nothing twice.
     pub fn progress(&self) -> CollectorProgress {
-        let first = self.windows.values().min_by_key(|collecting| collecting.first_message);
-        let fences = first.map_or(&self.fences, |first| &first.fences);
+        let windows = self.windows.values().map(|collecting| (collecting.first_message, &collecting.fences));
+        let first = windows.chain(self.held.first()).min_by_key(|(first, _)| *first);
+        let (anchor, fences) = first.unwrap_or((self.position, &self.fences));
         CollectorProgress {
             position: self.position.max(self.replay_until),
-            anchor: first.map_or(self.position, |first| first.first_message),
+            anchor,
             published_until: self.published_until,
             lost_until: self.lost_until,
             doubts: self.doubts.all().to_vec(),
@@ -291,7 +305,7 @@ impl Collector {
         if self.doubts.stands(from, closed.window) {
             return;
         }
-        let collecting = self.collecting(closed.window, from.at);
+        let collecting = self.collecting(closed.window, from);
         if collecting.state == State::Published {
             return;
         }
@@ -318,10 +332,16 @@ impl Collector {
         }
     }
 
-    /// What is known of `window`, of which the message at `at` tells.
-    fn collecting(&mut self, window: Window, at: Offset) -> &mut Collecting {
-        let fences = &self.fences;
-        self.windows.entry(window).or_insert_with(|| Collecting::new(at, fences.clone()))
+    /// What is known of `window`, of which `from` tells.
+    fn collecting(&mut self, window: Window, from: Message) -> &mut Collecting {
+        let (first, fences) = self.held.of(from.partition).unwrap_or((from.at, &self.fences));
+        let collecting = self.windows.entry(window).or_insert_with(|| Collecting::new(first, fences.clone()));
+        // Another message told of the window before this one was whole, and after it had begun.
+        if first < collecting.first_message {
+            collecting.first_message = first;
+            collecting.fences = fences.clone();
+        }
+        collecting
     }
 
     fn sealed_by_all(&self) -> EventTime {

@@ -285,6 +285,8 @@ pub enum Reason {
     Rule(usize),
     /// It has no event id.
     EventIdMissing,
+    /// A grouping value, or a text that a measure keeps, is longer than [`crate::MOST_VALUE`].
+    ValueTooLarge,
     /// It has no event time.
     EventTimeMissing,
     /// Its event time is a text that is no time with a zone.

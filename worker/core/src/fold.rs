@@ -17,7 +17,8 @@ use crate::units::{Digest, Offset};
 
 /// Most rows of one part of a partial.
 const PART_ROWS: usize = 4096;
-/// Most bytes of grouping values in one part, so that a part stays well below a broker's largest message.
+/// Most bytes of grouping values and texts in one part, unless a group alone has more. Decides how many parts a window has, and so is a
+/// constant; how messages are cut does not depend on it.
 const PART_BYTES: usize = 256 * 1024;
 
 /// Accumulators and the queue of rows to fold.
@@ -112,7 +113,7 @@ impl Fold {
             let output = of_output[0].0;
             let mut hasher = blake3::Hasher::new();
             let mut parts = 0;
-            for range in parts_of(of_output) {
+            for range in self.parts_of(of_output) {
                 let rows = self.rows(&of_output[range], groups)?;
                 let digest = digest_rows(&rows)?;
                 hasher.update(&digest.0);
@@ -162,6 +163,23 @@ impl Fold {
         Ok(())
     }
 
+    /// Cuts the groups of one output into parts.
+    fn parts_of(&self, rows: &[(u32, &[u8], u32)]) -> Vec<std::ops::Range<usize>> {
+        let mut parts = Vec::new();
+        let (mut from, mut bytes) = (0, 0);
+        for (index, (_, key, cell)) in rows.iter().enumerate() {
+            let texts: usize = self.accumulators.iter().map(|accumulator| accumulator.text_bytes(*cell)).sum();
+            let own = key.len() + texts;
+            if index > from && (index - from == PART_ROWS || bytes + own > PART_BYTES) {
+                parts.push(from..index);
+                (from, bytes) = (index, 0);
+            }
+            bytes += own;
+        }
+        parts.push(from..rows.len());
+        parts
+    }
+
     fn rows(&self, rows: &[(u32, &[u8], u32)], groups: &GroupIndex) -> Result<RecordBatch, Error> {
         let cells: Vec<u32> = rows.iter().map(|(_, _, cell)| *cell).collect();
         let mut columns: Vec<ArrayRef> = groups.columns(rows.iter().map(|(_, bytes, _)| *bytes))?;
@@ -174,21 +192,6 @@ impl Fold {
 pub(crate) fn batch(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, Error> {
     let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(schema, columns, &options).map_err(Error::arrow("put columns together"))
-}
-
-/// Cuts the groups of one output into parts.
-fn parts_of(rows: &[(u32, &[u8], u32)]) -> Vec<std::ops::Range<usize>> {
-    let mut parts = Vec::new();
-    let (mut from, mut bytes) = (0, 0);
-    for (index, (_, key, _)) in rows.iter().enumerate() {
-        if index > from && (index - from == PART_ROWS || bytes + key.len() > PART_BYTES) {
-            parts.push(from..index);
-            (from, bytes) = (index, 0);
-        }
-        bytes += key.len();
-    }
-    parts.push(from..rows.len());
-    parts
 }
 
 /// The digest of rows: over their number and the canonical bytes of each.

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::evaluate::{Evaluated, Without, evaluate, evaluate_boolean, known_true};
 use crate::fetch::Fetch;
 use crate::groups::{GroupIndex, one_zero};
+use crate::oversize::oversize;
 use crate::program::{Check, Consequence, Program, Rule, Subject};
 use crate::times::{Latencies, Times};
 use crate::units::{EventTime, LogTime, Offset};
@@ -24,7 +25,9 @@ pub(crate) struct Judged {
     pub ids: Vec<u128>,
     /// Event times.
     pub times: Times,
-    /// Whether id and event time are there and no rule with a consequence is broken; `None` means all.
+    /// Whether a value is too large for a window to carry; `None` means in no row.
+    pub oversize: Option<BooleanBuffer>,
+    /// Whether id and event time are there, no value is too large and no rule with a consequence is broken; `None` means all.
     pub sound: Option<BooleanBuffer>,
     /// Whether the filter is true; `None` means all.
     pub passes: Option<BooleanBuffer>,
@@ -76,9 +79,11 @@ impl Judged {
         let of_measures = arguments.iter().filter_map(|argument| argument.without.as_ref());
         let marked = of_measures.chain(groups_without.iter().map(|(_, of)| of)).map(Without::any);
         let marked = marked.reduce(|all, next| &all | &next);
+        let oversize = oversize(&groups, &arguments);
         Ok(Self {
             ids: hash_ids(rows.column(program.event_id))?,
-            sound: sound(program, rows, &times, &checks),
+            sound: sound(program, rows, &times, &checks, oversize.as_ref()),
+            oversize,
             passes: filter.map(|filter| known_true(&filter)),
             latencies,
             groups: index.number(&groups, rows.num_rows())?,
@@ -118,7 +123,10 @@ impl<'a> Validity<'a> {
             Consequence::Refuse | Consequence::Stop => check(rule, fetch.rows, latencies.as_ref()),
         };
         let checks = program.rules.iter().map(strict).collect::<Result<Vec<_>, _>>()?;
-        let present = sound(program, fetch.rows, &times, &[]);
+        let groups = groups_of(program, fetch.rows)?;
+        let arguments =
+            program.measures.iter().map(|measure| Argument::of(measure, fetch.rows)).collect::<Result<Vec<_>, _>>()?;
+        let present = sound(program, fetch.rows, &times, &[], oversize(&groups, &arguments).as_ref());
         let (mut valid, mut stopped) = (Vec::with_capacity(fetch.offsets.len()), Vec::new());
         for (row, time) in times.millis.iter().enumerate() {
             let breaks = |check: &BooleanArray| check.is_valid(row) && !check.value(row);
@@ -169,11 +177,17 @@ fn check(rule: &Rule, rows: &RecordBatch, latencies: Option<&Latencies>) -> Resu
     }
 }
 
+/// The grouping values of the rows.
+fn groups_of(program: &Program, rows: &RecordBatch) -> Result<Vec<ArrayRef>, Error> {
+    program.groups.iter().map(|group| Ok(one_zero(evaluate(&group.value, rows, &group.name)?.values))).collect()
+}
+
 fn sound(
     program: &Program,
     rows: &RecordBatch,
     times: &Times,
     checks: &[Option<BooleanArray>],
+    oversize: Option<&BooleanBuffer>,
 ) -> Option<BooleanBuffer> {
     let ids = rows.column(program.event_id).logical_nulls();
     let present = [ids.as_ref(), times.known.as_ref()].into_iter().flatten();
@@ -184,7 +198,7 @@ fn sound(
         Some(nulls) => check.values() | &!nulls.inner(),
         None => check.values().clone(),
     });
-    present.chain(kept).reduce(|all, next| &all & &next)
+    present.chain(kept).chain(oversize.map(|oversize| !oversize)).reduce(|all, next| &all & &next)
 }
 
 fn latencies(program: &Program, rows: &RecordBatch, event: &Times) -> Result<Option<Latencies>, Error> {

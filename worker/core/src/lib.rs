@@ -30,6 +30,7 @@ mod message;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 mod open;
+mod oversize;
 mod program;
 mod progress;
 mod remainder;
@@ -59,6 +60,7 @@ pub use latency::Latency;
 pub use loss::Loss;
 pub use merge::Overflow;
 pub use message::Message;
+pub use oversize::MOST_VALUE;
 pub use program::{
     BatchCut, Check, Computed, Consequence, Expression, Function, Group, Guard, Measure, Program, Rule, Subject, Volume,
 };

@@ -6,7 +6,8 @@
 //!
 //! What the callers rely on:
 //! - [`Broker::send`] and [`Reader::dead_letter`] only put records on their way, those of one partition in order;
-//!   [`Broker::flush`] returns when all that was sent before has arrived;
+//!   [`Broker::flush`] returns when all that was sent before has arrived, or was refused, which [`Broker::arrived`] tells; nothing
+//!   arrives behind what was refused until the partition begins anew with [`Broker::expect_outputs`];
 //! - [`Broker::commit`] returns when the broker has the commit. An error does not say that it has not;
 //! - an error with [`IngestError::retry`] may go away by itself; [`IngestError::Stopped`] ends the caller where it stands, as a
 //!   crash would, and is what a simulated crash returns.
@@ -20,8 +21,9 @@ use super::IngestError;
 
 /// The source topic, the group's commits and the topics that are written to.
 pub trait Broker: Send + Sync {
-    /// Whether the topics that are written to exist: what is sent to one that is missing is lost.
-    fn expect_outputs(&self) -> Result<(), IngestError>;
+    /// Whether the topics that are written to exist and take what will be sent: what is sent to one that is missing is lost. What was
+    /// refused of what was sent for `partition` before is forgotten.
+    fn expect_outputs(&self, partition: i32) -> Result<(), IngestError>;
 
     /// The source topic's identity: a topic that was deleted and created again under its name has another. `None` when the
     /// broker gives none.
@@ -50,11 +52,14 @@ pub trait Broker: Send + Sync {
     /// [`IngestError::is_lost_partition`] when the worker knows that its `tenure` is over.
     fn open(&self, partition: i32, tenure: u64, from: &Point, both: bool) -> Result<Box<dyn Reader>, IngestError>;
 
-    /// Puts a record on its way to partition `output` of the partials topic.
+    /// Puts a record on its way to partition `output` of the partials topic, in pieces if the topic does not take it whole.
     fn send(&self, output: u32, record: &Record) -> Result<(), IngestError>;
 
-    /// Waits until everything sent is acknowledged.
+    /// Waits until everything sent is acknowledged or refused.
     fn flush(&self) -> Result<(), IngestError>;
+
+    /// Whether nothing was refused of what was sent for `partition` since it began; its error is [`IngestError::is_refused`].
+    fn arrived(&self, partition: i32) -> Result<(), IngestError>;
 }
 
 /// One partition's records in the order of the log, each once.

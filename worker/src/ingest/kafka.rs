@@ -10,6 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use schemas::wire;
+use schemas::wire::pieces::split;
 use stream_core::{LogTime, Offset, Point, Program, Reason, Refused};
 
 use super::IngestError;
@@ -18,7 +19,7 @@ use super::refused::words;
 use crate::client::client;
 use crate::decode::{DecodeError, Decoded, Decoder, LogClock, WriterSchemas};
 use crate::meaning::Previous;
-use crate::produce::{DeadLetter, ProduceError, Producer};
+use crate::produce::{DeadLetter, Outgoing, ProduceError, Producer, Refusal};
 use crate::source::batch::{Fetch, FetchError, PartitionQueue, Record};
 use crate::source::{Consumer, SourceError};
 use crate::status::Status;
@@ -34,6 +35,8 @@ const COMMIT_WAIT: Duration = Duration::from_secs(5);
 const TELL_AFTER: Duration = Duration::from_secs(10);
 /// How often a waiting lane looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(250);
+/// Bytes that key and headers of a record of the partials topic have at most.
+const BESIDE_VALUE: usize = 256;
 /// How long acknowledgements are still waited for when the worker is to stop.
 const LAST_WAIT: Duration = Duration::from_secs(5);
 
@@ -116,11 +119,12 @@ impl Kafka {
 }
 
 impl Broker for Arc<Kafka> {
-    fn expect_outputs(&self) -> Result<(), IngestError> {
-        for topic in [&self.plan.partials_topic, &self.plan.dead_letter_topic] {
+    fn expect_outputs(&self, partition: i32) -> Result<(), IngestError> {
+        let topics = [&self.plan.partials_topic, &self.plan.dead_letter_topic];
+        for topic in topics {
             self.consumer.expect_topic(topic, ASK)?;
         }
-        Ok(())
+        Ok(self.producer.begin(partition, &topics.map(String::as_str), ASK)?)
     }
 
     fn topic_id(&self) -> Result<Option<String>, IngestError> {
@@ -190,10 +194,16 @@ impl Broker for Arc<Kafka> {
             (wire::REVISION_HEADER, revision.as_bytes()),
             (wire::INCARNATION_HEADER, incarnation.as_bytes()),
         ];
-        let key = record.from.partition.to_string();
-        let value = record.encode()?;
-        let topic = &self.plan.partials_topic;
-        self.insist(|_| self.producer.send(topic, output as i32, Some(key.as_bytes()), Some(&value), &headers))
+        let (owner, key) = (record.from.partition, record.from.partition.to_string());
+        let (topic, partition) = (&self.plan.partials_topic, output as i32);
+        // Key and headers are short.
+        let most = self.producer.room(topic).saturating_sub(BESIDE_VALUE);
+        for value in split(record, most)? {
+            let outgoing =
+                Outgoing { topic, partition, key: Some(key.as_bytes()), value: Some(&value), headers: &headers };
+            self.insist(|_| self.producer.send(owner, outgoing))?;
+        }
+        Ok(())
     }
 
     /// However long the broker is away; a little while only when the worker is to stop.
@@ -204,6 +214,11 @@ impl Broker for Arc<Kafka> {
             }
             flushed => flushed,
         })
+    }
+
+    fn arrived(&self, partition: i32) -> Result<(), IngestError> {
+        let refused = |Refusal { topic, bytes, source }| IngestError::Refused { partition, topic, bytes, source };
+        self.producer.refusal(partition).map_or(Ok(()), |refusal| Err(refused(refusal)))
     }
 }
 

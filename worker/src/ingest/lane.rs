@@ -17,6 +17,8 @@ use crate::source::Done;
 
 /// When a partition that could not be taken over is tried again, milliseconds.
 const RETRY: u64 = 1000;
+/// Longest pause before a partition whose records are refused is taken over again, milliseconds.
+const LONGEST_RETRY: u64 = 60_000;
 /// How often the status is written, milliseconds.
 const REPORT_INTERVAL: u64 = 250;
 
@@ -36,6 +38,8 @@ pub struct LaneWork {
     owned: BTreeMap<i32, Owned>,
     /// Partitions still to be taken over, with the time of the next try.
     waiting: BTreeMap<i32, u64>,
+    /// Partitions of which something was refused, with how often in a row.
+    refused: BTreeMap<i32, u32>,
     drain: Option<Targets>,
     idleness: Idleness,
     last_cut: u64,
@@ -73,7 +77,7 @@ impl LaneWork {
             self.last_cut = now.ticks;
         }
         if let Some(target) = self.drain {
-            self.each(shared, |owned| owned.drain(shared, target))?;
+            self.each(shared, now, |owned| owned.drain(shared, target))?;
         }
         if self.idleness.is_due(shared, now) {
             match self.look_for_idle(shared, now) {
@@ -125,11 +129,21 @@ impl LaneWork {
         if dirty {
             shared.broker.flush()?;
         }
-        let mut lost = Vec::new();
+        let (mut lost, mut refused) = (Vec::new(), Vec::new());
         for (partition, owned) in &mut self.owned {
+            if let Err(error) = shared.broker.arrived(*partition) {
+                refused.push((*partition, error));
+                continue;
+            }
+            let is_dirty = owned.is_dirty();
             owned.checkpoint(shared, now, closing);
             match owned.commit(shared) {
-                Ok(()) => shared.status.recovered("commit"),
+                Ok(()) => {
+                    shared.status.recovered("commit");
+                    if is_dirty && self.refused.remove(partition).is_some() {
+                        shared.status.recovered(&sends(*partition));
+                    }
+                }
                 Err(error) if error.retry() => {
                     shared.status.trouble("commit", error.reason(), error.to_string());
                     // The others would wait as long, for the same broker.
@@ -143,7 +157,23 @@ impl LaneWork {
             }
         }
         self.forget(shared, &lost);
+        self.take_refused(shared, refused, now);
         Ok(())
+    }
+
+    /// Partitions of which something was refused are taken over anew from their last commit, which says all of it again, as the topics
+    /// take it by then. The others go on.
+    fn take_refused(&mut self, shared: &Shared, refused: Vec<(i32, IngestError)>, now: Now) {
+        for (partition, error) in refused {
+            let times = self.refused.entry(partition).or_default();
+            let pause = (RETRY << (*times).min(16)).min(LONGEST_RETRY);
+            *times += 1;
+            shared.status.trouble(&sends(partition), error.reason(), error.to_string());
+            if self.owned.remove(&partition).is_some() {
+                shared.status.remove_partition(partition);
+            }
+            self.waiting.insert(partition, now.ticks + pause);
+        }
     }
 
     /// Marks idle partitions, writes the marks down, and raises the watermarks of those whose mark is written down.
@@ -153,7 +183,7 @@ impl LaneWork {
         }
         self.cut(shared, now, false)?;
         match self.idleness.target(shared, now)? {
-            Some(target) => self.each(shared, |owned| owned.close_idle(shared, target)),
+            Some(target) => self.each(shared, now, |owned| owned.close_idle(shared, target)),
             None => Ok(()),
         }
     }
@@ -172,16 +202,19 @@ impl LaneWork {
     fn each(
         &mut self,
         shared: &Shared,
+        now: Now,
         mut action: impl FnMut(&mut Owned) -> Result<(), IngestError>,
     ) -> Result<(), IngestError> {
-        let mut lost = Vec::new();
+        let (mut lost, mut refused) = (Vec::new(), Vec::new());
         for (partition, owned) in &mut self.owned {
             match action(owned) {
                 Err(error) if error.is_lost_partition() => lost.push(*partition),
+                Err(error) if error.is_refused() => refused.push((*partition, error)),
                 done => done?,
             }
         }
         self.forget(shared, &lost);
+        self.take_refused(shared, refused, now);
         Ok(())
     }
 
@@ -210,6 +243,7 @@ impl LaneWork {
                 Err(error) if error.is_lost_partition() => {
                     self.waiting.remove(&partition);
                 }
+                Err(error) if error.is_refused() => self.take_refused(shared, vec![(partition, error)], now),
                 Err(error) if error.retry() => {
                     shared.status.trouble(&task, error.reason(), error.to_string());
                     self.waiting.insert(partition, now.ticks + RETRY);
@@ -225,6 +259,11 @@ impl LaneWork {
             shared.status.set_partition(owned.report(shared));
         }
     }
+}
+
+/// Under which name it is told that what is sent for a partition is refused.
+fn sends(partition: i32) -> String {
+    format!("sends of partition {partition}")
 }
 
 /// The lane's thread.

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use arrow::error::ArrowError;
 use plan::Plan;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use stream_core::{Error as CoreError, Program, Topology};
 use thiserror::Error;
 
@@ -145,9 +146,36 @@ pub enum IngestError {
     /// Topic and manifest disagree about partitions. The user must change one of them.
     #[error(transparent)]
     Disagree(#[from] crate::agree::Disagreement),
+    /// Something that was sent for a partition was refused. The partition is taken over anew, which sends it again.
+    #[error(
+        "partition {partition} stands: a record of {bytes} bytes for topic '{topic}' was refused: {source}{}",
+        advice(source)
+    )]
+    Refused {
+        /// The source partition.
+        partition: i32,
+        /// The topic that it was sent to.
+        topic: String,
+        /// Its length.
+        bytes: usize,
+        /// The broker's or client's error.
+        source: KafkaError,
+    },
     /// The worker is to stop; nothing is lost.
     #[error("stopped")]
     Stopped,
+}
+
+/// What to do about a refusal.
+fn advice(source: &KafkaError) -> &'static str {
+    match source.rdkafka_error_code() {
+        Some(Code::MessageSizeTooLarge) => {
+            "; the topic's max.message.bytes is asked again and the record is cut to it; raise it with partials.config or \
+             deadLetter.topic.config if this stays"
+        }
+        Some(Code::TopicAuthorizationFailed) => "; allow the worker to write to the topic",
+        _ => "; it is sent again",
+    }
 }
 
 impl IngestError {
@@ -160,7 +188,8 @@ impl IngestError {
             | Self::OtherTopic { .. }
             | Self::UnknownPartition { .. }
             | Self::UnknownMeaning { .. }
-            | Self::NewerMeaning { .. } => true,
+            | Self::NewerMeaning { .. }
+            | Self::Produce(ProduceError::LimitTooSmall { .. }) => true,
             _ => false,
         }
     }
@@ -168,6 +197,11 @@ impl IngestError {
     /// Whether the partition has gone to another worker.
     pub fn is_lost_partition(&self) -> bool {
         matches!(self, Self::Source(SourceError::Own { .. } | SourceError::Commit { .. })) && !self.retry()
+    }
+
+    /// Whether something was refused, so that the partition must be taken over anew.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused { .. })
     }
 
     /// A stable word for the status.
@@ -179,8 +213,20 @@ impl IngestError {
             Self::UnknownPartition { .. } => "UnknownPartition",
             Self::UnknownMeaning { .. } => "UnknownMeaning",
             Self::NewerMeaning { .. } => "NewerMeaning",
+            Self::Produce(ProduceError::LimitTooSmall { .. }) => "MessageTooLarge",
+            Self::Refused { source, .. } => refusal(source),
             _ => "BrokerUnreachable",
         }
+    }
+}
+
+/// The word for a refusal.
+fn refusal(source: &KafkaError) -> &'static str {
+    match source.rdkafka_error_code() {
+        Some(Code::MessageSizeTooLarge) => "MessageTooLarge",
+        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => "TopicMissing",
+        Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => "BrokerRefuses",
+        _ => "BrokerUnreachable",
     }
 }
 

@@ -246,7 +246,8 @@ impl Owned {
     }
 }
 
-/// Commits `reached`.
+/// Commits `reached`, unless something was refused of what was sent before.
 pub(super) fn commit(shared: &Shared, partition: i32, reached: &CommittedProgress) -> Result<(), IngestError> {
+    shared.broker.arrived(partition)?;
     shared.broker.commit(partition, &Commit { position: reached.position(), metadata: encode(reached) })
 }

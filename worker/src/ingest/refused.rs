@@ -2,7 +2,7 @@
 
 use arrow::datatypes::TimeUnit;
 use chrono::{DateTime, SecondsFormat};
-use stream_core::{EventTime, LogTime, Program, Reason, Written, likely_unit};
+use stream_core::{EventTime, LogTime, MOST_VALUE, Program, Reason, Written, likely_unit};
 
 /// Most characters of a text that a message shows.
 const SHOWN: usize = 64;
@@ -17,6 +17,10 @@ pub(crate) fn words(program: &Program, reason: &Reason) -> (&'static str, Option
             invalid(&rule.name, format!("breaks rule '{}', expected {}", rule.name, rule.expected))
         }
         Reason::EventIdMissing => invalid("event-id-missing", "the event id is null".to_owned()),
+        Reason::ValueTooLarge => {
+            let message = format!("a value to group by, or a text for a measure, has more than {MOST_VALUE} bytes");
+            invalid("value-too-large", message)
+        }
         Reason::EventTimeMissing => invalid("event-time-missing", "the event time is null".to_owned()),
         Reason::EventTimeFormat { text } => {
             let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();

@@ -31,7 +31,7 @@ impl Owned {
         }
         let lost = || IngestError::from(SourceError::Own { partition });
         let tenure = shared.broker.tenure(partition).ok_or_else(lost)?;
-        shared.broker.expect_outputs()?;
+        shared.broker.expect_outputs(partition)?;
         let topic_id = shared.broker.topic_id()?;
         let ends = shared.broker.ends(partition)?;
         let committed = shared.broker.committed(&[partition])?.pop().flatten();

@@ -1,10 +1,10 @@
-//! Owns the count of what is on its way: which epoch each record belongs to, and the first record that was lost.
+//! Owns the count of what is on its way: which epoch each record belongs to, and of which owner a record was refused.
 //!
 //! An epoch is what was sent between two flushes. A flush ends the present epoch and waits until it and all earlier ones are
 //! empty, so records that other threads send meanwhile do not hold it up.
 
-use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -18,11 +18,55 @@ use super::ProduceError;
 /// Longest wait for room before a full queue is tried again.
 const MOMENT: Duration = Duration::from_millis(10);
 
+/// A record that was refused: it will not arrive.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The topic.
+    pub topic: String,
+    /// Bytes of its key and value.
+    pub bytes: usize,
+    /// The broker's or client's error.
+    pub source: KafkaError,
+}
+
+impl Refusal {
+    /// Whether it was too large.
+    pub fn is_size(&self) -> bool {
+        self.source.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
+    }
+}
+
+/// The first refusal of each owner, until it begins anew.
+#[derive(Default)]
+pub(super) struct Refusals(Mutex<BTreeMap<i32, Refusal>>);
+
+impl Refusals {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<i32, Refusal>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn of(&self, owner: i32) -> Option<Refusal> {
+        self.all().get(&owner).cloned()
+    }
+
+    pub(super) fn forget(&self, owner: i32) {
+        self.all().remove(&owner);
+    }
+}
+
+/// A record on its way.
+pub(super) struct Sent {
+    pub(super) epoch: usize,
+    /// The source partition that it was sent for.
+    pub(super) owner: i32,
+}
+
 /// Told by the client of each record's fate.
 #[derive(Default)]
 pub(super) struct Deliveries {
     ledger: Mutex<Ledger>,
     moved: Condvar,
+    refusals: Arc<Refusals>,
 }
 
 #[derive(Default)]
@@ -30,7 +74,10 @@ struct Ledger {
     epoch: usize,
     /// Records on their way, by epoch; no entry is zero.
     open: BTreeMap<usize, usize>,
-    lost: Option<(String, KafkaError)>,
+    /// Something was refused: nothing is sent with this client any more.
+    broken: bool,
+    /// The topics that refused something for its size.
+    doubted: BTreeSet<String>,
     /// What the client said of its connections since the last acknowledgement.
     last_words: String,
 }
@@ -47,6 +94,35 @@ impl Ledger {
 }
 
 impl Deliveries {
+    pub(super) fn new(refusals: Arc<Refusals>) -> Self {
+        Self { refusals, ..Self::default() }
+    }
+
+    /// Whether something was refused.
+    pub(super) fn is_broken(&self) -> bool {
+        self.ledger().broken
+    }
+
+    /// The topics that refused something for its size.
+    pub(super) fn doubted(&self) -> BTreeSet<String> {
+        self.ledger().doubted.clone()
+    }
+
+    /// A record of `owner` will not arrive.
+    pub(super) fn refuse(&self, owner: i32, refusal: Refusal) {
+        let mut ledger = self.ledger();
+        ledger.broken = true;
+        if refusal.is_size() {
+            ledger.doubted.insert(refusal.topic.clone());
+        }
+        let mut refusals = self.refusals.all();
+        // What was refused for itself says more than what was given up with it.
+        let known = refusals.get(&owner).is_some_and(|known| known.is_size() || !refusal.is_size());
+        if !known {
+            refusals.insert(owner, refusal);
+        }
+    }
+
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,17 +150,14 @@ impl Deliveries {
         drop(self.moved.wait_timeout(self.ledger(), MOMENT).unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Ends the epoch and waits until it and all before it are settled.
+    /// Ends the epoch and waits until each record of it and of all before it has arrived or is refused.
     pub(super) fn settle(&self, wait: Duration) -> Result<(), ProduceError> {
         let begun = Instant::now();
         let mut ledger = self.ledger();
         let last = ledger.epoch;
         ledger.epoch += 1;
-        let pending = |ledger: &mut Ledger| ledger.lost.is_none() && ledger.open.range(..=last).next().is_some();
+        let pending = |ledger: &mut Ledger| ledger.open.range(..=last).next().is_some();
         let (ledger, _) = self.moved.wait_timeout_while(ledger, wait, pending).unwrap_or_else(PoisonError::into_inner);
-        if let Some((topic, source)) = &ledger.lost {
-            return Err(ProduceError::Deliver { topic: topic.clone(), source: source.clone() });
-        }
         match ledger.open.range(..=last).map(|(_, count)| count).sum() {
             0 => Ok(()),
             in_flight => {
@@ -109,19 +182,18 @@ impl ClientContext for Deliveries {
 }
 
 impl ProducerContext for Deliveries {
-    type DeliveryOpaque = usize;
+    type DeliveryOpaque = Box<Sent>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, epoch: usize) {
-        let mut ledger = self.ledger();
+    fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent>) {
         match result {
-            Ok(_) => ledger.last_words.clear(),
-            Err((error, message)) if ledger.lost.is_none() => {
-                ledger.lost = Some((message.topic().to_owned(), error.clone()));
+            Ok(_) => self.ledger().last_words.clear(),
+            Err((error, message)) => {
+                let bytes = message.key().map_or(0, <[u8]>::len) + message.payload_len();
+                let refusal = Refusal { topic: message.topic().to_owned(), bytes, source: error.clone() };
+                self.refuse(sent.owner, refusal);
             }
-            Err(_) => {}
         }
-        ledger.close(epoch);
-        drop(ledger);
+        self.ledger().close(sent.epoch);
         self.moved.notify_all();
     }
 }

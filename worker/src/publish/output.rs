@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use plan::Plan;
 use schemas::report::{OutputReport, WaitingWindow};
-use schemas::wire::{BatchBody, Content, Record, Sender};
+use schemas::wire::pieces::Joiner;
+use schemas::wire::{BatchBody, Content, Record, Sender, WireError};
 use stream_core::{Collector, CollectorProgress, EventTime, Message, Offset, Partition, Program, Published};
 
 use super::overflow::{self, Told};
@@ -28,6 +29,8 @@ pub(super) struct Output {
     /// What was taken up is of such a meaning.
     is_foreign: bool,
     position: i64,
+    /// Puts messages together that arrive in pieces.
+    joiner: Joiner,
     windows: u64,
     reports: u64,
     /// The gold file and the report that were written last, or found written.
@@ -66,6 +69,7 @@ impl Output {
             before: before.map(|(previous, progress)| {
                 Collecting::resume(&previous.change.before, &previous.plan, publisher, &progress)
             }),
+            joiner: Joiner::default(),
             is_over: false,
             is_foreign: meaning.is_some_and(|meaning| meaning > publisher.plan.revision),
             meaning,
@@ -113,17 +117,39 @@ impl Output {
         self.committed = Some(reached);
     }
 
-    /// Takes in one message of the topic. What is no record of this pipeline is left out, loudly.
+    /// Takes in one message of the topic; one that comes in pieces when its last piece does. What is no record of this pipeline is left
+    /// out, loudly.
     pub(super) fn take_in(&mut self, publisher: &Publisher, at: i64, value: &[u8]) -> Result<(), PublishError> {
-        let record = Record::decode(value);
-        let revision = record.as_ref().map_or(i64::MIN, |record| record.from.revision);
-        if self.is_foreign || self.is_over || revision > publisher.plan.revision {
+        if self.is_foreign || self.is_over {
+            let revision = Record::decode(value).map_or(i64::MIN, |record| record.from.revision);
+            self.leave(publisher, revision);
+            return Ok(());
+        }
+        let record = self.joiner.take(at, value);
+        let begun = self.joiner.open().map(|(from, _)| from.revision);
+        let revision = record.as_ref().ok().and_then(Option::as_ref).map(|record| record.from.revision);
+        if let Some(revision) = begun.chain(revision).max().filter(|revision| *revision > publisher.plan.revision) {
             self.leave(publisher, revision);
             return Ok(());
         }
         self.position = at + 1;
+        self.admit(publisher, at, record)?;
+        self.hold();
+        for meaning in self.meanings() {
+            meaning.collector.advance(Offset(at + 1));
+        }
+        Ok(())
+    }
+
+    fn admit(
+        &mut self,
+        publisher: &Publisher,
+        at: i64,
+        record: Result<Option<Record>, WireError>,
+    ) -> Result<(), PublishError> {
         let foreign = match record {
-            Ok(Record { from, content: Content::Report(body) }) => {
+            Ok(None) => None,
+            Ok(Some(Record { from, content: Content::Report(body) })) => {
                 // After a fence the former owner may know less of the decrees than its successor, and report otherwise.
                 if self.now.collector.admits(message(at, from)) {
                     self.write_report(publisher, from, &body)?;
@@ -131,7 +157,7 @@ impl Output {
                 }
                 None
             }
-            Ok(record) => self.collect(publisher, at, &record).err().map(|error| error.to_string()),
+            Ok(Some(record)) => self.collect(publisher, at, &record).err().map(|error| error.to_string()),
             Err(error) => Some(error.to_string()),
         };
         if let Some(error) = foreign {
@@ -139,10 +165,16 @@ impl Output {
             let task = format!("partials {}", self.number);
             publisher.status.trouble(&task, "ForeignPartial", format!("{what} is left out: {error}"));
         }
-        for meaning in self.meanings() {
-            meaning.collector.advance(Offset(at + 1));
-        }
         Ok(())
+    }
+
+    /// Tells which messages are not whole yet.
+    fn hold(&mut self) {
+        let Self { joiner, before, now, .. } = self;
+        for meaning in before.iter_mut().chain([now]) {
+            let open = joiner.open().map(|(from, first)| (Partition(from.partition), from.incarnation, Offset(first)));
+            meaning.collector.hold(open);
+        }
     }
 
     /// Takes in nothing any more: a later meaning has begun, of which this worker has not been told. What was taken in before can be
@@ -188,7 +220,7 @@ impl Output {
                 meaning.collector.seal(from, &seal);
             }
             Content::Loss(body) => meaning.collector.lost(from, &read_loss(body)),
-            Content::Fence | Content::Report(_) => {}
+            Content::Fence | Content::Report(_) | Content::Piece(..) => {}
         }
         Ok(())
     }

@@ -13,7 +13,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Headers as _};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
-use schemas::wire::{Content, KIND_HEADER, Record};
+use schemas::wire::pieces::Joiner;
+use schemas::wire::{Content, KIND_HEADER};
 use stream_core::{Fences, Partition};
 use thiserror::Error;
 
@@ -175,22 +176,29 @@ impl Watch {
         if !is_told(message) {
             return;
         }
-        let Ok(Record { from, content }) = Record::decode(message.payload().unwrap_or_default()) else { return };
-        let partition = Partition(from.partition);
         let partitions = self.plan.source.partitions as usize;
-        let fences = known.entry(message.partition()).or_insert_with(|| Fences::of(vec![0; partitions]));
-        if let Content::Report(body) = content
-            && fences.admits(partition, from.incarnation)
-        {
-            self.quality.observe(from.partition, &body);
+        let start = || (Fences::of(vec![0; partitions]), Joiner::default());
+        let (fences, joiner) = known.entry(message.partition()).or_insert_with(start);
+        let taken = joiner.take(message.offset(), message.payload().unwrap_or_default());
+        let senders: Vec<_> = joiner.open().map(|(from, _)| from).collect();
+        if let Ok(Some(record)) = taken {
+            let (from, partition) = (record.from, Partition(record.from.partition));
+            if let Content::Report(body) = record.content
+                && fences.admits(partition, from.incarnation)
+            {
+                self.quality.observe(from.partition, &body);
+            }
+            fences.raise(partition, from.incarnation);
         }
         // Reading may have begun behind the fence; whatever an owner sends comes behind it.
-        fences.raise(partition, from.incarnation);
+        for from in senders {
+            fences.raise(Partition(from.partition), from.incarnation);
+        }
     }
 }
 
-/// The owners known in each output.
-type Known = BTreeMap<i32, Fences>;
+/// The owners known in each output, and what is not whole yet there.
+type Known = BTreeMap<i32, (Fences, Joiner)>;
 
 fn reason(error: &KafkaError) -> &'static str {
     match error.rdkafka_error_code() {

@@ -85,6 +85,11 @@ impl Log {
         })
     }
 
+    /// Which time its records' timestamps say.
+    pub(super) fn timestamps(&self) -> TimestampType {
+        self.timestamps
+    }
+
     /// The offset that the next record gets; what Kafka calls the high watermark here, as nothing is replicated.
     pub(super) fn next_offset(&self) -> i64 {
         self.next_offset

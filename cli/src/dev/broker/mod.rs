@@ -105,7 +105,8 @@ impl Broker {
 
     /// Creates an empty topic.
     pub fn create_topic(&self, name: &str, partitions: i32, timestamps: TimestampType) -> Result<(), BrokerError> {
-        let new = NewTopic { name: name.to_owned(), partitions, timestamps };
+        let new =
+            NewTopic { name: name.to_owned(), partitions, timestamps, max_message_bytes: topics::MAX_MESSAGE_BYTES };
         self.cluster.topics.create(&new).map_err(|code| match code {
             ErrorCode::TopicAlreadyExists => BrokerError::TopicExists(name.to_owned()),
             _ => BrokerError::CreateTopic { name: name.to_owned(), partitions },

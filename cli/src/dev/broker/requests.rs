@@ -32,10 +32,11 @@ enum Api {
     CreateTopics,
     DeleteTopics,
     InitProducerId,
+    DescribeConfigs,
 }
 
 /// Each with its number on the wire and its lowest and highest version.
-const SERVED: [(Api, i16, i16, i16); 17] = [
+const SERVED: [(Api, i16, i16, i16); 18] = [
     (Api::Produce, 0, 7, 7),
     (Api::Fetch, 1, 11, 11),
     (Api::ListOffsets, 2, 5, 5),
@@ -54,6 +55,7 @@ const SERVED: [(Api, i16, i16, i16); 17] = [
     (Api::CreateTopics, 19, 4, 4),
     (Api::DeleteTopics, 20, 1, 1),
     (Api::InitProducerId, 22, 1, 1),
+    (Api::DescribeConfigs, 32, 1, 1),
 ];
 
 impl Api {
@@ -108,6 +110,7 @@ fn dispatch(api: Api, request: &mut Reader<'_>, response: &mut Writer, cluster: 
         Api::CreateTopics => topics::create(request, response, cluster)?,
         Api::DeleteTopics => topics::delete(request, response, cluster)?,
         Api::InitProducerId => cluster_info::init_producer_id(request, response, cluster)?,
+        Api::DescribeConfigs => topics::describe_configs(request, response, cluster)?,
         Api::Versions => {}
     }
     Ok(true)

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaErrorCode;
 
 use super::{Broker, BrokerError, TimestampType};
 
@@ -126,6 +127,37 @@ fn log_append_time_is_the_brokers_and_offsets_are_found_by_it() -> Result<()> {
     assert_eq!(find(time)?, Offset::Offset(0));
     assert_eq!(find(time + 1)?, Offset::End);
     assert_eq!(consumer.fetch_watermarks("t", 0, PATIENCE)?, (0, 1));
+    Ok(())
+}
+
+#[test]
+fn a_batch_above_the_topic_s_limit_is_refused_and_the_limit_is_told() -> Result<()> {
+    let broker = broker_with("other", 1, TimestampType::CreateTime)?;
+    let admin: AdminClient<_> = client(&broker, &[]).create()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let options = AdminOptions::new();
+    let topic = NewTopic::new("small", 1, TopicReplication::Fixed(1)).set("max.message.bytes", "2000");
+    let wrong = NewTopic::new("wrong", 1, TopicReplication::Fixed(1)).set("max.message.bytes", "much");
+    let created = runtime.block_on(admin.create_topics([&topic, &wrong], &options))?;
+    assert_eq!(created, [Ok("small".to_owned()), Err(("wrong".to_owned(), RDKafkaErrorCode::InvalidConfig))]);
+
+    let asked = ["small", "other", "none"].map(ResourceSpecifier::Topic);
+    let told = runtime.block_on(admin.describe_configs(&asked, &options))?;
+    let limit = |answer: Result<ConfigResource, RDKafkaErrorCode>| {
+        answer.map(|found| found.get("max.message.bytes").and_then(|entry| entry.value.clone()))
+    };
+    let told: Vec<_> = told.into_iter().map(limit).collect();
+    let said = |bytes: &str| Ok(Some(bytes.to_owned()));
+    // The client shows no error of one topic, only that nothing is said of it.
+    assert_eq!(told, [said("2000"), said("1048588"), Ok(None)]);
+
+    let producer: Sender = client(&broker, &[]).create()?;
+    for (length, next) in [(1_800, 1), (2_000, 1), (1_800, 2)] {
+        let value = vec![0; length];
+        producer.send(BaseRecord::<[u8], [u8]>::to("small").payload(&value)).map_err(|(error, _)| error)?;
+        producer.flush(PATIENCE)?;
+        assert_eq!(broker.next_offset("small", 0), Some(next), "after one of {length} bytes");
+    }
     Ok(())
 }
 

@@ -12,12 +12,20 @@ use super::log::{Log, TimestampType};
 /// A topic; its partitions are numbered by their place.
 pub(super) struct Topic {
     pub(super) id: [u8; 16],
+    /// `max.message.bytes`: the largest batch that it takes.
+    pub(super) max_message_bytes: usize,
     partitions: Vec<Mutex<Log>>,
 }
 
 impl Topic {
     pub(super) fn partition_count(&self) -> usize {
         self.partitions.len()
+    }
+
+    /// Its `message.timestamp.type`.
+    pub(super) fn timestamps(&self) -> TimestampType {
+        let first = self.partitions.first().map(|log| log.lock().unwrap_or_else(PoisonError::into_inner).timestamps());
+        first.unwrap_or(TimestampType::CreateTime)
     }
 
     pub(super) fn log(&self, partition: i32) -> Result<MutexGuard<'_, Log>, ErrorCode> {
@@ -34,7 +42,11 @@ pub(super) struct NewTopic {
     pub(super) name: String,
     pub(super) partitions: i32,
     pub(super) timestamps: TimestampType,
+    pub(super) max_message_bytes: usize,
 }
+
+/// Kafka's default of `max.message.bytes`.
+pub(super) const MAX_MESSAGE_BYTES: usize = 1_048_588;
 
 /// All topics.
 pub(super) struct Topics {
@@ -77,7 +89,8 @@ impl Topics {
                 ErrorCode::KafkaStorageError
             })?;
         let id = rand::random();
-        topics.insert(new.name.clone(), Arc::new(Topic { id, partitions }));
+        let max_message_bytes = new.max_message_bytes;
+        topics.insert(new.name.clone(), Arc::new(Topic { id, max_message_bytes, partitions }));
         Ok(())
     }
 

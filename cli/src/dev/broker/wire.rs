@@ -182,6 +182,10 @@ impl Writer {
         self.bytes.push(u8::from(value));
     }
 
+    pub(super) fn i8(&mut self, value: i8) {
+        self.bytes.extend_from_slice(&value.to_be_bytes());
+    }
+
     pub(super) fn i16(&mut self, value: i16) {
         self.bytes.extend_from_slice(&value.to_be_bytes());
     }

@@ -40,6 +40,13 @@ fn addresses() {
             ],
         ),
         (
+            "/spec/partials",
+            json!({"config": {"cleanup.policy": "compact", "max.message.bytes": "4000000"}}),
+            &[
+                "SL0605 spec.partials.config.cleanup.policy: 'cleanup.policy' of the partials topic is set by Sluice (allowed are topic settings that Sluice does not set itself)",
+            ],
+        ),
+        (
             "/spec/kafka/security",
             json!({"protocol": "SaslSsl"}),
             &[

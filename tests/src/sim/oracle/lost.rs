@@ -3,8 +3,10 @@
 //! something every record is accounted for that it did not go on without.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use schemas::wire::{Content, Record, SealBody};
+use schemas::wire::pieces::Joiner;
+use schemas::wire::{Content, SealBody};
 use stream_core::Loss;
 use worker::publish::gold::{Gold, Lost};
 use worker::publish::table::parse_gold_name;
@@ -74,7 +76,9 @@ fn marks(world: &World, (output, start, end): Place) -> Vec<Lost> {
     let meaning = new.unwrap_or(&world.domain).plan.revision;
     let mut owners: BTreeMap<i32, (u64, i64)> = BTreeMap::new();
     let mut marks = Vec::new();
-    for record in world.outputs[output as usize].iter().filter_map(|value| Record::decode(value).ok()) {
+    let mut joiner = Joiner::default();
+    let whole = |(at, value): (i64, &Arc<Vec<u8>>)| joiner.take(at, value).ok().flatten();
+    for record in (0..).zip(&world.outputs[output as usize]).filter_map(whole) {
         let (partition, incarnation) = (record.from.partition, record.from.incarnation);
         let (owner, sealed) = owners.entry(partition).or_insert((0, i64::MIN));
         match record.content {

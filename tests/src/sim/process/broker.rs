@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use schemas::wire::pieces::split;
 use stream_core::{LogTime, Offset, Point, Program, Reason, Refused, Undecodable};
 use worker::IngestError;
 use worker::decode::LogClock;
@@ -34,8 +35,12 @@ impl Outside {
 }
 
 impl Broker for Outside {
-    fn expect_outputs(&self) -> Result<(), IngestError> {
+    fn expect_outputs(&self, _partition: i32) -> Result<(), IngestError> {
         self.ask("ask", |_| ())
+    }
+
+    fn arrived(&self, _partition: i32) -> Result<(), IngestError> {
+        Ok(())
     }
 
     fn topic_id(&self) -> Result<Option<String>, IngestError> {
@@ -134,8 +139,10 @@ impl Broker for Outside {
         let sim = self.sim();
         sim.before(self.pid, "send")?;
         let partitions = sim.world().sources.len();
-        for value in mutant::sent(sim.mutant, record, partitions) {
-            sim.world().send(self.pid, Message::Partial(output as usize, Arc::new(value)));
+        for record in mutant::sent(sim.mutant, record, partitions) {
+            for value in split(&record, sim.most)? {
+                sim.world().send(self.pid, Message::Partial(output as usize, Arc::new(value)));
+            }
         }
         sim.after(self.pid)?;
         Ok(())

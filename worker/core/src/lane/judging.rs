@@ -204,9 +204,11 @@ impl Lane {
             Reason::EventTimeFuture { event_time, log_time, written: written_number(from, rows, row) }
         } else if missing(self.program.event_id) {
             Reason::EventIdMissing
+        } else if pass.judged.oversize.as_ref().is_some_and(|oversize| oversize.value(row)) {
+            Reason::ValueTooLarge
         } else {
             let rule = pass.judged.broken_rule(&self.program, row);
-            Reason::Rule(rule.expect("a row is unsound only for a null or a broken rule with a consequence"))
+            Reason::Rule(rule.expect("a row is unsound only for a null, its size or a broken rule with a consequence"))
         }
     }
 

@@ -47,6 +47,9 @@ const NOT_STORED: Stored = Stored { base_offset: -1, log_append_time: -1 };
 
 fn append(cluster: &Cluster, topic: &str, partition: i32, records: &[u8]) -> Result<Stored, ErrorCode> {
     let topic = cluster.topics.find(topic)?;
+    if records.len() > topic.max_message_bytes {
+        return Err(ErrorCode::MessageTooLarge);
+    }
     let batch = Batch::parse(records)?;
     topic.log(partition)?.append(batch, now_millis())
 }
