@@ -142,8 +142,9 @@ impl Understudy {
             _ => {}
         }
         if kinds.map {
-            let fields =
-                form.required().into_iter().filter_map(|name| Some((name.to_owned(), self.of("", form.field(name)?))));
+            // One of them lacks what may be left out, the other has it, as what was meant may do either.
+            let names = if self == Self::First { form.required() } else { form.fields() };
+            let fields = names.into_iter().filter_map(|name| Some((name.to_owned(), self.of("", form.field(name)?))));
             Value::Object(fields.collect())
         } else if kinds.list {
             Value::Array(Vec::new())
