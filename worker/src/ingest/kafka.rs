@@ -284,9 +284,11 @@ impl Reader for KafkaReader {
 }
 
 impl Drop for KafkaReader {
-    /// The client would not read on behind a record that is gone; the partition is started anew.
+    /// Behind a record that is gone the client would not read on, and what was sent before a refusal must be read again: the partition
+    /// is started anew.
     fn drop(&mut self) {
-        if let Some(start) = self.start.filter(|_| self.gone)
+        let anew = self.gone || self.kafka.producer.refusal(self.partition).is_some();
+        if let Some(start) = self.start.filter(|_| anew)
             && let Err(error) = self.kafka.consumer.end(self.partition, start)
         {
             tracing::warn!(partition = self.partition, %error, "the partition is not started anew");
