@@ -78,7 +78,9 @@ impl<'a> Around<'a> {
         let now: BTreeMap<i64, Verdict> = self.now.verdicts.iter().copied().collect();
         let before: BTreeMap<i64, Verdict> = self.before.iter().flat_map(|it| it.verdicts.iter().copied()).collect();
         let verdict = |entry: &Entry| {
-            let time = entry.sale.as_ref().and_then(|sale| sale.at);
+            // A time outside the calendar lies in no window: both meanings refuse it.
+            let at = entry.sale.as_ref().and_then(|sale| sale.at);
+            let time = at.filter(|at| self.revised.domain.params.in_calendar(*at));
             let until = self.revised.until().0;
             let lies_behind = time.is_some_and(|time| (self.starts)(time) >= until);
             let is_now = entry.offset >= self.over || (entry.offset >= self.since && lies_behind);
