@@ -249,7 +249,9 @@ fn assign(consumer: &BaseConsumer, topic: &str, since: Option<i64>) -> Result<Pl
     for number in &numbers {
         times.add_partition_offset(topic, *number, Offset::Offset(since.unwrap_or(0)))?;
     }
-    let found = if since.is_some() { Some(consumer.offsets_for_times(times, ASK)?) } else { None };
+    // A topic that is not there has no partitions, of which the client would not ask.
+    let asks = since.is_some() && !numbers.is_empty();
+    let found = if asks { Some(consumer.offsets_for_times(times, ASK)?) } else { None };
     for number in numbers {
         let (low, high) = consumer.fetch_watermarks(topic, number, ASK)?;
         let first = match &found {

@@ -125,8 +125,12 @@ fn a_laptop_has_a_group_and_topics_of_its_own_and_says_that_windows_are_closed()
         text(&seen.stdout),
         text(&seen.stderr)
     );
-    let nobody = text(&shared.sluice("Ada.L", &["status", QUICKSTART]).stdout);
-    assert!(!nobody.contains("Advancing") && nobody.contains("which nobody reads, has stood at offset 0"), "{nobody}");
+    let nobody = shared.sluice("Ada.L", &["status", QUICKSTART]);
+    let (nobody, error) = (text(&nobody.stdout), text(&nobody.stderr));
+    assert!(
+        !nobody.contains(" Advancing ") && nobody.contains("which nobody reads, has stood at offset 0"),
+        "{nobody}{error}"
+    );
 }
 
 #[test]
