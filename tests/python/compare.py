@@ -71,7 +71,8 @@ def ledgers_of_store(folder):
         for row in pq.ParquetFile(file).read().to_pylist():
             if row["kind"] == "batch":
                 counts[partition].update({verdict: row[verdict] for verdict in VERDICTS})
-            else:
+            elif row["violations"] is not None:
+                # The rest tell of measures and the like, which have no violations.
                 violations[row["rule"]] += row["violations"]
     return counts, violations
 

@@ -31,7 +31,7 @@ pub struct PodTemplate {
             "allowed are labels that do not start with 'sluice.dev/' or 'app.kubernetes.io/': those are Sluice's"),
     ]))]
     pub labels: BTreeMap<String, String>,
-    /// Annotations of the pods.
+    /// Annotations of the pods, of those in the chart's `allow.podAnnotations`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = { "type": "string", "maxLength": 4096 }))]
     #[schemars(extend("x-kubernetes-validations" = [
@@ -39,7 +39,8 @@ pub struct PodTemplate {
             "allowed are annotations that do not start with 'sluice.dev/': those are Sluice's"),
     ]))]
     pub annotations: BTreeMap<String, String>,
-    /// Annotations of the workers' service account, for example to let them into an object store.
+    /// Annotations of the workers' service account, for example to let them into an object store, of those in the chart's
+    /// `allow.serviceAccountAnnotations`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = { "type": "string", "maxLength": 4096 }))]
     #[schemars(extend("x-kubernetes-validations" = [
@@ -61,7 +62,7 @@ pub struct PodTemplate {
     #[schemars(length(max = 8))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["topologyKey"]))]
     pub topology_spread: Vec<TopologySpread>,
-    /// Priority class.
+    /// Priority class, of those in the chart's `allow.priorityClasses`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = OBJECT_NAME))]
     pub priority_class_name: Option<String>,

@@ -28,7 +28,7 @@ pub struct Workers {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 256))]
     pub lanes: Option<u32>,
-    /// Image of the workers. Absent: the one that the operator was installed with.
+    /// Image of the workers. Absent: the one that the operator was installed with; another one must be in the chart's `allow.images`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^[^[:space:]]+$"))]
     pub image: Option<String>,

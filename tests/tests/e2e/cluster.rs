@@ -84,7 +84,10 @@ impl Cluster {
         let chart = root().join("charts/sluice");
         let (image, worker) = (format!("image.tag={tag}"), format!("worker.image.tag={}", self.images.tag));
         let install = ["upgrade", "--install", "sluice", &chart.to_string_lossy(), "--namespace", SYSTEM];
-        let values = ["--create-namespace", "--set", &image, "--set", &worker, "--wait", "--timeout", "2m"];
+        // The image that a test asks for and that nobody has.
+        let allowed = "allow.images[0]=docker.io/sluice/no-such-image:*";
+        let values =
+            ["--create-namespace", "--set", &image, "--set", &worker, "--set", allowed, "--wait", "--timeout", "2m"];
         self.run("helm", &[&install[..], &values[..]].concat()).map(drop)
     }
 

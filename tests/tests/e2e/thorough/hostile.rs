@@ -111,11 +111,14 @@ fn beside_good_ones(world: &World) -> Result<()> {
         world.apply(&manifest.to_string())?;
         let [status, reason, message] = until(&format!("'{name}' is judged"), PATIENCE, || {
             most = most.max(memory(process)?);
-            Ok(ready(world, name)?.filter(|[status, ..]| status != "Unknown"))
+            Ok(ready(world, name)?
+                .filter(|[_, reason, _]| !["NotObserved", "Progressing", "Blocked"].contains(&reason.as_str())))
         })?;
         let message: String = message.chars().take(160).collect();
         steps.done(&format!("{name}: {status} {reason}: {message}"));
-        ensure!((status.as_str(), reason.as_str()) == ("False", "InvalidSpec"), "'{name}' is {status} {reason}");
+        // What is within bounds, or never read, is no fault; what takes too long is one.
+        let harmless = name != "slow-patterns" && ["WorkersStarting", "Running"].contains(&reason.as_str());
+        ensure!(harmless || (status.as_str(), reason.as_str()) == ("False", "InvalidSpec"), "'{name}': {reason}");
         all_ready(Duration::from_secs(1))?;
     }
     // What is edited while they are there is carried out.

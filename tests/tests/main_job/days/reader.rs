@@ -55,7 +55,9 @@ impl<'a> Reader<'a> {
 
     fn look(&self, store: &Store, table: &str) -> Result<Rows, StoreError> {
         let kept = self.kept;
-        store.rows(&format!("select batch_id, rule, evaluated from {table} where epoch_ms(first_log_time) >= {kept}"))
+        store.rows(&format!(
+            "select batch_id, kind, name, verdict, evaluated from {table} where epoch_ms(first_log_time) >= {kept}"
+        ))
     }
 
     /// Nothing that was seen is missing; how many rows are there more than once.
