@@ -131,6 +131,9 @@ fn a_laptop_has_a_group_and_topics_of_its_own_and_says_that_windows_are_closed()
         !nobody.contains(" Advancing ") && nobody.contains("which nobody reads, has stood at offset 0"),
         "{nobody}{error}"
     );
+    let window = ["explain", "window", QUICKSTART, "2026-11-23T10:15:00Z"];
+    let unbegun = text(&shared.sluice("Ada.L", &window).stdout);
+    assert!(!unbegun.contains("is published") && unbegun.contains("nothing is committed"), "{unbegun}");
 }
 
 #[test]

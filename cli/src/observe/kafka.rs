@@ -57,14 +57,15 @@ pub(super) fn disagreement(plan: &Plan) -> Result<Option<Disagreement>, KafkaErr
     agree::disagreement(plan, &asker, ASK)
 }
 
-/// The partitions of the partials topic; none for a pipeline that has not begun.
+/// The partitions of the partials topic, with nothing in them where a pipeline has not begun and there is no such topic.
 pub(super) fn outputs(plan: &Plan) -> Result<Vec<OutputView>, KafkaError> {
     let asker: BaseConsumer = client(plan).set("group.id", publish_group(&plan.group)).create()?;
-    let partitions = count(&asker, &plan.partials_topic, ASK)?.unwrap_or(0).min(plan.partials_partitions);
-    if partitions == 0 {
-        return Ok(Vec::new());
-    }
-    let commits = commits(&asker, &plan.partials_topic, partitions)?;
+    let outputs = 0..plan.partials_partitions as i32;
+    let Some(found) = count(&asker, &plan.partials_topic, ASK)? else {
+        return Ok(outputs.map(|output| OutputView { output, ..OutputView::default() }).collect());
+    };
+    let outputs = outputs.take(found as usize);
+    let commits = commits(&asker, &plan.partials_topic, plan.partials_partitions.min(found))?;
     let view = |output: i32| {
         let (low, end) = asker.fetch_watermarks(&plan.partials_topic, output, ASK)?;
         let commit = commits.get(&output);
@@ -73,7 +74,7 @@ pub(super) fn outputs(plan: &Plan) -> Result<Vec<OutputView>, KafkaError> {
         let lag = end - commit.map_or(low, |(position, _)| *position).min(end);
         Ok(OutputView { output, published_until, lag })
     };
-    (0..partitions as i32).map(view).collect()
+    outputs.map(view).collect()
 }
 
 fn commits(asker: &BaseConsumer, topic: &str, partitions: u32) -> Result<Commits, KafkaError> {
